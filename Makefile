@@ -1,0 +1,34 @@
+# PGXS build: make, make install, make installcheck. Debian's flags and ours; warnings are errors.
+MODULE_big = pagila_repl
+EXTENSION = pagila_repl
+DATA = pagila_repl--1.0.sql
+
+SOURCES = $(wildcard src/*.cpp src/*/*.cpp)
+OBJS = $(SOURCES:.cpp=.o)
+REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
+SHLIB_LINK = -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=src/exports.map
+EXTRA_CLEAN = build $(SOURCES:.cpp=.d)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+# Bitcode rules drop -std=c++17, and nothing here is worth inlining into queries.
+override with_llvm = no
+include $(PGXS)
+
+# The server's headers are not ours to warn about.
+override CPPFLAGS := -Isrc $(patsubst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS))
+override CXXFLAGS := $(filter-out -Wdeclaration-after-statement,$(CXXFLAGS)) -std=c++17 -fPIC -fvisibility=hidden \
+	-Wall -Wextra -Werror -Wno-register -MMD -MP
+
+-include $(OBJS:.o=.d)
+
+# The same module with fault points, for tests only; found through dynamic_library_path.
+FAULT_OBJS = $(addprefix build/faults/,$(OBJS))
+faults: build/faults/pagila_repl.so
+build/faults/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -DPR_FAULTS -c -o $@ $<
+build/faults/pagila_repl.so: $(FAULT_OBJS)
+	$(CXX) $(CXXFLAGS) $(LDFLAGS_SL) -shared -o $@ $(FAULT_OBJS) $(LDFLAGS) $(SHLIB_LINK)
+-include $(FAULT_OBJS:.o=.d)
+.PHONY: faults

@@ -1,0 +1,298 @@
+\echo Use "CREATE EXTENSION pagila_repl" to load this file. \quit
+
+-- Roles are of the whole cluster, so another database may have made them already.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'pagila_repl_monitor') THEN
+    CREATE ROLE pagila_repl_monitor NOLOGIN;
+    COMMENT ON ROLE pagila_repl_monitor IS 'may see every run of pagila_repl';
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'pagila_repl_operator') THEN
+    CREATE ROLE pagila_repl_operator NOLOGIN;
+    COMMENT ON ROLE pagila_repl_operator IS 'may start runs of pagila_repl and see the own ones';
+  END IF;
+END
+$$;
+
+CREATE SCHEMA pagila_repl;
+COMMENT ON SCHEMA pagila_repl IS 'state of the extension pagila_repl: runs, their steps, what they created';
+GRANT USAGE ON SCHEMA pagila_repl TO pagila_repl_operator, pagila_repl_monitor;
+
+--
+-- What is recorded. Only the extension writes here.
+--
+
+CREATE SEQUENCE pagila_repl.run_id_seq AS bigint;
+COMMENT ON SEQUENCE pagila_repl.run_id_seq IS 'numbers of runs';
+
+CREATE TABLE pagila_repl.run (
+  run_id bigint PRIMARY KEY,
+  kind text NOT NULL,
+  owner name NOT NULL,
+  owner_oid oid NOT NULL,
+  status text NOT NULL
+    CHECK (status IN ('running', 'succeeded', 'skipped', 'failed', 'cancelled', 'aborted', 'crashed')),
+  phase text NOT NULL,
+  schemas text[],
+  schema_file text,
+  data_file text,
+  schema_sha256 text,
+  data_sha256 text,
+  fingerprint text,
+  options jsonb NOT NULL,
+  leader_pid integer NOT NULL,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz,
+  rows bigint NOT NULL DEFAULT 0,
+  bytes bigint NOT NULL DEFAULT 0,
+  total_rows bigint,
+  total_bytes bigint,
+  unchanged_since bigint,
+  message text,
+  sqlstate text,
+  error_message text,
+  error_detail text,
+  error_hint text,
+  error_context text
+);
+COMMENT ON TABLE pagila_repl.run IS 'one row per run, whatever became of it';
+COMMENT ON COLUMN pagila_repl.run.run_id IS 'number of the run';
+COMMENT ON COLUMN pagila_repl.run.kind IS 'what the run does: load';
+COMMENT ON COLUMN pagila_repl.run.owner IS 'role that asked for the run and that it runs as';
+COMMENT ON COLUMN pagila_repl.run.owner_oid IS 'its OID';
+COMMENT ON COLUMN pagila_repl.run.status IS
+  'running, succeeded, skipped (nothing to do), failed (error), cancelled (by request), aborted (server shut down or leader terminated), crashed (leader died)';
+COMMENT ON COLUMN pagila_repl.run.phase IS
+  'phase reached: fingerprint, lock, plan, shape, rows, indexes, constraints, sequences, verify, publish, clean, done';
+COMMENT ON COLUMN pagila_repl.run.schemas IS 'schemas the run replaces; null until they are known';
+COMMENT ON COLUMN pagila_repl.run.schema_file IS 'first dump file of a load';
+COMMENT ON COLUMN pagila_repl.run.data_file IS 'second dump file of a load, if any';
+COMMENT ON COLUMN pagila_repl.run.schema_sha256 IS 'SHA-256 of the first file, in hexadecimal';
+COMMENT ON COLUMN pagila_repl.run.data_sha256 IS 'SHA-256 of the second file, in hexadecimal';
+COMMENT ON COLUMN pagila_repl.run.fingerprint IS 'SHA-256 over everything that decides what the copy holds';
+COMMENT ON COLUMN pagila_repl.run.options IS 'options the run was asked for with';
+COMMENT ON COLUMN pagila_repl.run.leader_pid IS 'process id of the background worker that runs or ran it';
+COMMENT ON COLUMN pagila_repl.run.started_at IS 'when the run was recorded';
+COMMENT ON COLUMN pagila_repl.run.finished_at IS 'when it ended; null while running';
+COMMENT ON COLUMN pagila_repl.run.rows IS 'rows loaded so far';
+COMMENT ON COLUMN pagila_repl.run.bytes IS 'bytes of row data loaded so far';
+COMMENT ON COLUMN pagila_repl.run.total_rows IS 'rows the run has to load, as far as known';
+COMMENT ON COLUMN pagila_repl.run.total_bytes IS 'bytes of row data the run has to load, as far as known';
+COMMENT ON COLUMN pagila_repl.run.unchanged_since IS 'run whose copy a skipped run found unchanged';
+COMMENT ON COLUMN pagila_repl.run.message IS 'what a reader should know about the outcome';
+COMMENT ON COLUMN pagila_repl.run.sqlstate IS 'SQLSTATE of the error that ended the run';
+COMMENT ON COLUMN pagila_repl.run.error_message IS 'its message';
+COMMENT ON COLUMN pagila_repl.run.error_detail IS 'its detail';
+COMMENT ON COLUMN pagila_repl.run.error_hint IS 'its hint';
+COMMENT ON COLUMN pagila_repl.run.error_context IS 'its context: file, line, table';
+
+CREATE INDEX run_unfinished ON pagila_repl.run (run_id) WHERE status = 'running';
+
+CREATE TABLE pagila_repl.run_step (
+  run_id bigint NOT NULL REFERENCES pagila_repl.run ON DELETE CASCADE,
+  step integer NOT NULL,
+  kind text NOT NULL,
+  schema_name name,
+  object_name text NOT NULL,
+  rows bigint,
+  bytes bigint,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz,
+  content_hash text,
+  sqlstate text,
+  error text,
+  PRIMARY KEY (run_id, step)
+);
+COMMENT ON TABLE pagila_repl.run_step IS 'one row per table, index, constraint and so on that a run made';
+COMMENT ON COLUMN pagila_repl.run_step.run_id IS 'the run';
+COMMENT ON COLUMN pagila_repl.run_step.step IS 'number of the step within the run, in order of start';
+COMMENT ON COLUMN pagila_repl.run_step.kind IS
+  'table, index, constraint, trigger, rule, setting, sequence, materialized view or analyze';
+COMMENT ON COLUMN pagila_repl.run_step.schema_name IS 'schema of the object, as it is named once published';
+COMMENT ON COLUMN pagila_repl.run_step.object_name IS 'name of the object';
+COMMENT ON COLUMN pagila_repl.run_step.rows IS 'rows loaded or found';
+COMMENT ON COLUMN pagila_repl.run_step.bytes IS 'bytes of row data read for it';
+COMMENT ON COLUMN pagila_repl.run_step.started_at IS 'when the step began';
+COMMENT ON COLUMN pagila_repl.run_step.finished_at IS 'when it ended; null if it failed or is under way';
+COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'sum of the hashes of all rows, with verify => ''content''';
+COMMENT ON COLUMN pagila_repl.run_step.sqlstate IS 'SQLSTATE if the step failed';
+COMMENT ON COLUMN pagila_repl.run_step.error IS 'message if the step failed';
+
+CREATE TABLE pagila_repl.copy (
+  schema_name name PRIMARY KEY,
+  run_id bigint NOT NULL
+);
+COMMENT ON TABLE pagila_repl.copy IS 'which run made the copy that is now visible in a schema';
+COMMENT ON COLUMN pagila_repl.copy.schema_name IS 'the schema';
+COMMENT ON COLUMN pagila_repl.copy.run_id IS 'the run that published it';
+
+CREATE TABLE pagila_repl.managed_object (
+  run_id bigint NOT NULL,
+  classid oid NOT NULL,
+  objid oid NOT NULL,
+  schema_name name,
+  identity text NOT NULL,
+  definition_hash text,
+  PRIMARY KEY (run_id, classid, objid)
+);
+COMMENT ON TABLE pagila_repl.managed_object IS
+  'every object of a copy as it was when published; counts as long as pagila_repl.copy names the run for the schema';
+COMMENT ON COLUMN pagila_repl.managed_object.run_id IS 'the run that made it';
+COMMENT ON COLUMN pagila_repl.managed_object.classid IS 'catalog the object is in';
+COMMENT ON COLUMN pagila_repl.managed_object.objid IS 'its OID there';
+COMMENT ON COLUMN pagila_repl.managed_object.schema_name IS
+  'schema it is in; null for an object outside the schemas that came with the copy, such as a cast';
+COMMENT ON COLUMN pagila_repl.managed_object.identity IS 'what it was called';
+COMMENT ON COLUMN pagila_repl.managed_object.definition_hash IS 'hash of its catalog rows; null as schema_name';
+
+CREATE TABLE pagila_repl.managed_content (
+  run_id bigint NOT NULL,
+  relid oid NOT NULL,
+  schema_name name NOT NULL,
+  is_sequence boolean NOT NULL,
+  physical_state text,
+  content_hash text,
+  PRIMARY KEY (run_id, relid)
+);
+COMMENT ON TABLE pagila_repl.managed_content IS 'what the tables and sequences of a copy held when published';
+COMMENT ON COLUMN pagila_repl.managed_content.run_id IS 'the run that made it';
+COMMENT ON COLUMN pagila_repl.managed_content.relid IS 'the table or sequence';
+COMMENT ON COLUMN pagila_repl.managed_content.schema_name IS 'schema it is in';
+COMMENT ON COLUMN pagila_repl.managed_content.is_sequence IS 'a sequence, whose state is its last value';
+COMMENT ON COLUMN pagila_repl.managed_content.physical_state IS
+  'file, blocks and visibility map: as long as it is the same, no row has been touched; null if there is no such proof';
+COMMENT ON COLUMN pagila_repl.managed_content.content_hash IS
+  'rows and sum of their hashes; null if they were only counted';
+
+CREATE TABLE pagila_repl.leftover (
+  schema_oid oid PRIMARY KEY,
+  schema_name name NOT NULL,
+  run_id bigint NOT NULL
+);
+COMMENT ON TABLE pagila_repl.leftover IS 'schemas of runs under way, or left behind by runs that died, to be removed';
+COMMENT ON COLUMN pagila_repl.leftover.schema_oid IS 'the schema';
+COMMENT ON COLUMN pagila_repl.leftover.schema_name IS 'its name';
+COMMENT ON COLUMN pagila_repl.leftover.run_id IS 'the run that made it';
+
+ALTER TABLE pagila_repl.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_runs ON pagila_repl.run FOR SELECT TO PUBLIC
+  USING (pg_catalog.pg_has_role(owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
+ALTER TABLE pagila_repl.run_step ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_runs ON pagila_repl.run_step FOR SELECT TO PUBLIC
+  USING (EXISTS (SELECT FROM pagila_repl.run r WHERE r.run_id OPERATOR(pg_catalog.=) run_step.run_id));
+GRANT SELECT ON pagila_repl.run, pagila_repl.run_step TO pagila_repl_operator, pagila_repl_monitor;
+GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.leftover
+  TO pagila_repl_monitor;
+
+--
+-- Views
+--
+
+CREATE VIEW pagila_repl.progress AS
+SELECT r.run_id,
+       r.owner,
+       r.phase,
+       r.leader_pid,
+       COALESCE(c.relid::pg_catalog.regclass::text, i.index_relid::pg_catalog.regclass::text) AS current_object,
+       r.rows + COALESCE(c.tuples_processed, 0) AS rows,
+       r.total_rows,
+       r.bytes + COALESCE(c.bytes_processed, 0) AS bytes,
+       r.total_bytes,
+       (SELECT pg_catalog.count(*) FROM pagila_repl.run_step s
+         WHERE s.run_id = r.run_id AND s.finished_at IS NOT NULL) AS steps_done,
+       pg_catalog.clock_timestamp() - r.started_at AS elapsed,
+       CASE WHEN r.phase = 'rows' AND r.bytes + COALESCE(c.bytes_processed, 0) > 0 AND r.total_bytes > 0
+            THEN (pg_catalog.clock_timestamp() - r.started_at)
+                 * GREATEST(r.total_bytes::float8 / (r.bytes + COALESCE(c.bytes_processed, 0)) - 1, 0)
+       END AS estimated_remaining
+  FROM pagila_repl.run r
+       LEFT JOIN pg_catalog.pg_stat_progress_copy c ON c.pid = r.leader_pid AND r.phase = 'rows'
+            AND c.datname = pg_catalog.current_database()
+       LEFT JOIN pg_catalog.pg_stat_progress_create_index i ON i.pid = r.leader_pid
+            AND i.datname = pg_catalog.current_database()
+ WHERE r.status = 'running'
+   AND (pg_catalog.pg_has_role(r.owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
+COMMENT ON VIEW pagila_repl.progress IS 'runs under way and how far they are';
+COMMENT ON COLUMN pagila_repl.progress.run_id IS 'number of the run';
+COMMENT ON COLUMN pagila_repl.progress.owner IS 'role it runs as';
+COMMENT ON COLUMN pagila_repl.progress.phase IS 'phase it is in';
+COMMENT ON COLUMN pagila_repl.progress.leader_pid IS 'process id of its background worker';
+COMMENT ON COLUMN pagila_repl.progress.current_object IS 'table being loaded or index being built';
+COMMENT ON COLUMN pagila_repl.progress.rows IS 'rows loaded so far';
+COMMENT ON COLUMN pagila_repl.progress.total_rows IS 'rows to load, as far as known';
+COMMENT ON COLUMN pagila_repl.progress.bytes IS 'bytes of row data loaded so far';
+COMMENT ON COLUMN pagila_repl.progress.total_bytes IS 'bytes of row data to load, as far as known';
+COMMENT ON COLUMN pagila_repl.progress.steps_done IS 'steps finished';
+COMMENT ON COLUMN pagila_repl.progress.elapsed IS 'time since the run was recorded';
+COMMENT ON COLUMN pagila_repl.progress.estimated_remaining IS 'time the remaining rows will take at the pace so far';
+
+CREATE VIEW pagila_repl.pagila_load_audit AS
+SELECT r.run_id AS id,
+       r.finished_at AS loaded_at,
+       r.schema_sha256,
+       r.data_sha256,
+       n.actor_count,
+       n.film_count,
+       n.customer_count,
+       n.rental_count,
+       r.status IN ('succeeded', 'skipped') AS succeeded
+  FROM pagila_repl.run r
+       LEFT JOIN LATERAL (
+         SELECT pg_catalog.sum(s.rows) FILTER (WHERE s.object_name = 'actor')::bigint AS actor_count,
+                pg_catalog.sum(s.rows) FILTER (WHERE s.object_name = 'film')::bigint AS film_count,
+                pg_catalog.sum(s.rows) FILTER (WHERE s.object_name = 'customer')::bigint AS customer_count,
+                pg_catalog.sum(s.rows) FILTER (WHERE s.object_name = 'rental')::bigint AS rental_count
+           FROM pagila_repl.run_step s
+          WHERE s.kind = 'table' AND s.run_id = COALESCE(r.unchanged_since, r.run_id)) n ON true
+ WHERE r.kind = 'load' AND r.status <> 'running'
+   AND (pg_catalog.pg_has_role(r.owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
+COMMENT ON VIEW pagila_repl.pagila_load_audit IS 'finished loads, in the columns of the hand-made audit table of the same name';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.id IS 'number of the run';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.loaded_at IS 'when the run ended';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.schema_sha256 IS 'SHA-256 of the schema file, in hexadecimal';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.data_sha256 IS 'SHA-256 of the data file, in hexadecimal';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.actor_count IS 'rows loaded into tables named actor';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.film_count IS 'rows loaded into tables named film';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.customer_count IS 'rows loaded into tables named customer';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.rental_count IS 'rows loaded into tables named rental';
+COMMENT ON COLUMN pagila_repl.pagila_load_audit.succeeded IS 'the target holds what the files say';
+GRANT SELECT ON pagila_repl.progress, pagila_repl.pagila_load_audit TO pagila_repl_operator, pagila_repl_monitor;
+
+--
+-- Functions
+--
+
+CREATE FUNCTION pagila_load(
+  schema_file text,
+  data_file text DEFAULT NULL,
+  force boolean DEFAULT false,
+  wait boolean DEFAULT true,
+  verify text DEFAULT 'content',
+  on_modified text DEFAULT 'refuse',
+  on_unmanaged text DEFAULT 'refuse',
+  on_dependents text DEFAULT 'refuse',
+  owners text DEFAULT 'keep',
+  strict boolean DEFAULT true,
+  OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_load';
+COMMENT ON FUNCTION pagila_load IS 'load a plain-text dump: the schemas it creates objects in become what it says, at one stroke';
+
+CREATE FUNCTION pagila_wait(
+  INOUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
+RETURNS record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_wait';
+COMMENT ON FUNCTION pagila_wait IS 'wait until a run has ended, and say how';
+
+CREATE FUNCTION pagila_cancel(run_id bigint) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_cancel';
+COMMENT ON FUNCTION pagila_cancel IS 'ask a run to stop; false if it is not running any more';
+
+REVOKE EXECUTE ON FUNCTION pagila_load, pagila_wait, pagila_cancel FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pagila_load, pagila_wait, pagila_cancel TO pagila_repl_operator;

@@ -1,0 +1,44 @@
+// What surrounds the statements of a dump: the comments pg_dump begins and ends with, and \restrict .. \unrestrict.
+// A dump cut short is known by it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/dump_input.hpp"
+#include "core/sql_lexer.hpp"
+
+namespace pagila_repl {
+
+class DumpFrame {
+ public:
+  // Both must outlive the frame.
+  DumpFrame(DumpInput &in, SqlLexer &lexer) : in_(in), lexer_(lexer) {}
+
+  // Goes past white space, comments, empty statements and \restrict lines; false at the end of the file.
+  bool skip_to_statement();
+  // To be called at each statement.
+  void statement_begins();
+
+  bool has_header() const { return has_header_; }
+  bool has_trailer() const { return has_trailer_ && restricted_by_.empty(); }
+
+ private:
+  void line_comment();
+  void note_comment(std::string_view comment, uint64_t line);
+  void meta_command();
+  bool rest_of_line_is_blank();
+
+  DumpInput &in_;
+  SqlLexer &lexer_;
+  std::string scratch_;
+  std::string restricted_by_;     // token of the \restrict that is open
+  uint64_t last_text_line_ = 0;   // where the last thing that is not white space ended
+  uint64_t complete_line_ = 0;    // of the comment "PostgreSQL database dump complete"
+  bool seen_statement_ = false;
+  bool has_header_ = false;
+  bool has_trailer_ = false;
+};
+
+}  // namespace pagila_repl

@@ -1,0 +1,31 @@
+// The one error value of the project: what every part throws, and what the server's own errors become.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace pagila_repl {
+
+// Fields as in the server's ErrorData. Message: lower case, no full stop; detail and hint: sentences.
+// The SQLSTATE is always five characters.
+struct Error : std::exception {
+  Error(std::string sqlstate_, std::string message_, std::string detail_ = {}, std::string hint_ = {})
+      : sqlstate(std::move(sqlstate_)),
+        message(std::move(message_)),
+        detail(std::move(detail_)),
+        hint(std::move(hint_)) {}
+
+  // The same error, seen from one place further out: "line 12", then "file \"/x.sql\", line 12".
+  Error within(const std::string &where) const {
+    Error outer = *this;
+    outer.context = context.empty() ? where : context + "\n" + where;
+    return outer;
+  }
+
+  const char *what() const noexcept override { return message.c_str(); }
+
+  std::string sqlstate, message, detail, hint, context;
+};
+
+}  // namespace pagila_repl

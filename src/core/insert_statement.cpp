@@ -1,0 +1,307 @@
+// Reads one INSERT .. VALUES of a dump and turns its rows into COPY text.
+#include "core/insert_statement.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/characters.hpp"
+#include "core/utf8.hpp"
+
+namespace pagila_repl {
+namespace {
+
+constexpr size_t kMaxNameSize = 63;    // NAMEDATALEN - 1
+constexpr size_t kMaxColumns = 1600;   // MaxHeapAttributeNumber
+
+}  // namespace
+
+bool insert_begins(DumpInput &in) {
+  constexpr std::string_view kInsert = "insert";
+  for (size_t i = 0; i < kInsert.size(); ++i)
+    if (int c = in.peek(i); c == DumpInput::kEnd || lower(static_cast<char>(c)) != kInsert[i]) return false;
+  return !is_name_part(in.peek(kInsert.size()));
+}
+
+InsertStatement::InsertStatement(DumpInput &in, SqlLexer &lexer, uint64_t max_row)
+    : in_(in), lexer_(lexer), max_row_(max_row), begin_(in.offset()), line_(in.line()) {
+  lexer_.start_text();
+  read_head();
+}
+
+void InsertStatement::read(std::string &out, size_t enough) {
+  while (state_ != State::ended && out.size() < enough) {
+    size_t before = out.size();
+    switch (state_) {
+      case State::row:
+        read_row_start();
+        break;
+      case State::value:
+        read_value(out);
+        break;
+      case State::string: {
+        // One byte more than is allowed is enough to know that the row is too long.
+        uint64_t room = max_row_ - row_size_ + 1;
+        size_t stop = out.size() + static_cast<size_t>(std::min<uint64_t>(room, enough - out.size()));
+        if (string_.read(in_, out, stop)) state_ = State::after_value;
+        break;
+      }
+      case State::after_value:
+        read_after_value(out);
+        break;
+      case State::after_row:
+        read_after_row();
+        break;
+      case State::ended:
+        break;
+    }
+    row_size_ += out.size() - before;
+    if (state_ == State::after_row) row_size_ = 0;
+    if (row_size_ > max_row_)
+      throw Error("54000", "row of INSERT is too long",
+                  "A row may have up to " + std::to_string(max_row_) + " bytes as COPY text.")
+          .within(line_number(in_.line()));
+  }
+}
+
+// INSERT INTO [schema.]table [(column, ..)] [OVERRIDING {SYSTEM | USER} VALUE] {VALUES | DEFAULT VALUES}
+void InsertStatement::read_head() {
+  expect("insert");
+  expect("into");
+  head_.table.name = read_name();
+  if (skip_gap() == '.') {
+    in_.skip();
+    head_.table.schema = std::move(head_.table.name);
+    head_.table.name = read_name();
+  }
+  if (skip_gap() == '(') read_columns();
+  std::string_view word = text(next_token());
+  if (is_word(word, "overriding")) {
+    word = text(next_token());
+    if (is_word(word, "system"))
+      head_.overriding = RowBlock::Overriding::system_value;
+    else if (is_word(word, "user"))
+      head_.overriding = RowBlock::Overriding::user_value;
+    else
+      throw insert_form_error(in_);
+    expect("value");
+    word = text(next_token());
+  }
+  if (is_word(word, "values")) return;
+  if (!is_word(word, "default") || !head_.columns.empty()) throw insert_form_error(in_);
+  expect("values");
+  state_ = State::after_value;
+}
+
+void InsertStatement::read_columns() {
+  in_.skip();
+  for (;;) {
+    head_.columns.push_back(read_name());
+    if (head_.columns.size() > kMaxColumns)
+      throw in_.error("54011", "INSERT names too many columns",
+                      "A table may have up to " + std::to_string(kMaxColumns) + " columns.");
+    int c = skip_gap();
+    if (c != ',' && c != ')') throw unexpected(c);
+    in_.skip();
+    if (c == ')') return;
+  }
+}
+
+// Folded and cut as the server does.
+std::string InsertStatement::read_name() {
+  SqlToken token = next_token();
+  std::string_view written = text(token);
+  std::string name;
+  if (token.kind == SqlToken::Kind::word) {
+    std::transform(written.begin(), written.end(), std::back_inserter(name), lower);
+  } else if (token.kind == SqlToken::Kind::quoted_name && written[0] == '"' && written.size() > 2) {
+    for (size_t i = 1; i + 1 < written.size(); ++i) {
+      name.push_back(written[i]);
+      if (written[i] == '"') ++i;
+    }
+  } else {
+    throw insert_form_error(in_);
+  }
+  if (in_.checks_utf8())
+    name = clip_utf8(name, kMaxNameSize);
+  else
+    name.resize(std::min(name.size(), kMaxNameSize));
+  return name;
+}
+
+void InsertStatement::read_row_start() {
+  int c = skip_gap();
+  if (c != '(') throw unexpected(c);
+  in_.skip();
+  value_count_ = 0;
+  row_has_text_ = false;
+  state_ = State::value;
+}
+
+void InsertStatement::read_value(std::string &out) {
+  int c = skip_gap();
+  int after = in_.peek(1);
+  char letter = lower(static_cast<char>(c));
+  bool number = is_digit(c) || c == '.' || c == '-' || c == '+';
+  bool prefixed = after == '\'' && (letter == 'e' || letter == 'b' || letter == 'x');
+  if (c != '\'' && !number && !prefixed) {
+    read_key_word_value(out);
+    return;
+  }
+  add_value(out);
+  state_ = State::after_value;
+  if (number) {
+    read_number(in_, out);
+  } else if (c == '\'') {
+    begin_string(1, lexer_.standard_conforming_strings() ? StringLiteral::Kind::plain : StringLiteral::Kind::backslash);
+  } else {
+    // bit_in takes digits behind an x for hexadecimal.
+    if (letter == 'x') out.push_back('x');
+    begin_string(2, letter == 'e'   ? StringLiteral::Kind::backslash
+                    : letter == 'b' ? StringLiteral::Kind::bits
+                                    : StringLiteral::Kind::hex_digits);
+  }
+}
+
+void InsertStatement::begin_string(size_t prefix, StringLiteral::Kind kind) {
+  in_.advance(prefix, 0);
+  string_ = StringLiteral(kind, in_.line());
+  state_ = State::string;
+}
+
+void InsertStatement::read_key_word_value(std::string &out) {
+  SqlToken token = next_token();
+  std::string_view word = text(token);
+  if (token.kind != SqlToken::Kind::word) throw insert_form_error(in_);
+  if (is_word(word, "default")) {
+    note_value(true);
+  } else if (is_word(word, "null") || is_word(word, "true") || is_word(word, "false")) {
+    add_value(out);
+    out.append(is_word(word, "null") ? "\\N" : is_word(word, "true") ? "true" : "false");
+  } else {
+    throw insert_form_error(in_);
+  }
+  state_ = State::after_value;
+}
+
+void InsertStatement::add_value(std::string &out) {
+  note_value(false);
+  if (row_has_text_) out.push_back('\t');
+  row_has_text_ = true;
+}
+
+// The first row says where the DEFAULTs are.
+void InsertStatement::note_value(bool is_default) {
+  size_t at = value_count_++;
+  if (rows_ == 0) {
+    if (value_count_ > kMaxColumns) throw ragged();
+    is_default_.push_back(is_default);
+  } else if (at >= is_default_.size()) {
+    throw ragged();
+  } else if (is_default_[at] != is_default) {
+    throw in_.error("0A000", "rows of one INSERT have DEFAULT in different places",
+                    "The row on " + line_number(in_.line()) + " differs from the first row of its statement.",
+                    "Write them as statements of their own.");
+  }
+}
+
+void InsertStatement::read_after_value(std::string &out) {
+  if (is_default_.empty() && value_count_ == 0) {
+    end_row(out);
+    return;
+  }
+  int c = skip_gap();
+  if (c != ',' && c != ')') throw unexpected(c);
+  in_.skip();
+  if (c == ',')
+    state_ = State::value;
+  else
+    end_row(out);
+}
+
+void InsertStatement::end_row(std::string &out) {
+  bool as_many_as_named = head_.columns.empty() || head_.columns.size() == value_count_;
+  if (value_count_ != is_default_.size() || !as_many_as_named) throw ragged();
+  out.push_back('\n');
+  ++rows_;
+  state_ = State::after_row;
+}
+
+// , or [ON CONFLICT DO NOTHING] ;
+void InsertStatement::read_after_row() {
+  int c = skip_gap();
+  if (c == ',' && !is_default_.empty()) {
+    in_.skip();
+    state_ = State::row;
+    return;
+  }
+  if (c != ';') {
+    for (const char *word : {"on", "conflict", "do", "nothing"}) expect(word);
+    do_nothing_ = true;
+    c = skip_gap();
+  }
+  if (c != ';') throw unexpected(c);
+  in_.skip();
+  state_ = State::ended;
+}
+
+void InsertStatement::expect(const char *word) {
+  SqlToken token = next_token();
+  if (token.kind != SqlToken::Kind::word || !is_word(text(token), word)) throw insert_form_error(in_);
+}
+
+// A backslash here is an attempt at a meta-command, whatever else the statement is.
+SqlToken InsertStatement::next_token() {
+  scratch_.clear();
+  SqlToken token = lexer_.next(scratch_);
+  if (token.kind == SqlToken::Kind::end) throw ended_early();
+  if (token.is_symbol('\\')) throw meta_command_error(in_);
+  return token;
+}
+
+std::string_view InsertStatement::text(const SqlToken &token) const {
+  return std::string_view(scratch_).substr(token.begin, token.size);
+}
+
+// The byte behind white space and comments.
+int InsertStatement::skip_gap() {
+  int c = in_.peek();
+  while (c == ' ' || c == '\n') {
+    in_.skip();
+    c = in_.peek();
+  }
+  if (!is_space(c) && c != '-' && c != '/') return c;
+  scratch_.clear();
+  lexer_.gap(scratch_);
+  return in_.peek();
+}
+
+Error InsertStatement::unexpected(int c) {
+  if (c == DumpInput::kEnd) return ended_early();
+  if (c != '\\') return insert_form_error(in_);
+  in_.skip();
+  return meta_command_error(in_);
+}
+
+Error InsertStatement::ended_early() const {
+  return in_.error("42601", "statement is not terminated",
+                   "The INSERT that begins on " + line_number(line_) + " has no semicolon.");
+}
+
+Error InsertStatement::ragged() const {
+  return in_.error("42601", "INSERT has a row with a wrong number of values",
+                   "The row that ends on " + line_number(in_.line()) +
+                       " does not have as many values as the columns named or the row before it.");
+}
+
+bool belongs_to(const RowBlock &block, const InsertStatement &statement) {
+  const InsertHead &head = statement.head();
+  if (head.table.schema != block.table.schema || head.table.name != block.table.name) return false;
+  if (head.columns != block.columns || head.overriding != block.overriding) return false;
+  const std::vector<bool> &known = statement.is_default();
+  bool first_row_ended = statement.rows() > 0;
+  if (first_row_ended ? known.size() != block.is_default.size() : known.size() > block.is_default.size()) return false;
+  if (!std::equal(known.begin(), known.end(), block.is_default.begin())) return false;
+  return !statement.ended() || statement.on_conflict_do_nothing() == block.on_conflict_do_nothing;
+}
+
+}  // namespace pagila_repl

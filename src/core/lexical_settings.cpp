@@ -1,0 +1,97 @@
+// The SET statements that change how the rest of a dump is to be read.
+#include "core/lexical_settings.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include "core/characters.hpp"
+
+namespace pagila_repl {
+namespace {
+
+struct Setting {
+  std::string name, value;
+};
+
+// The content of a word, a "name" or a plain 'string'; nothing for other ways of writing it.
+std::optional<std::string> content(const std::string &token) {
+  if (token.empty()) return std::nullopt;
+  if (token[0] != '\'' && token[0] != '"') {
+    if (token.find_first_of("'\"$&") != std::string::npos) return std::nullopt;
+    return token;
+  }
+  std::string inside = token.substr(1, token.size() - 2);
+  if (inside.find_first_of("'\"\\") != std::string::npos) return std::nullopt;
+  return inside;
+}
+
+// SET [SESSION | LOCAL] name {= | TO} value, or SET NAMES value
+std::optional<Setting> setting_of(const StatementText &statement) {
+  auto &tokens = statement.tokens;
+  if (tokens.size() < 3 || !is_word(tokens[0], "set")) return std::nullopt;
+  size_t at = is_word(tokens[1], "session") || is_word(tokens[1], "local") ? 2 : 1;
+  Setting setting;
+  size_t value_at = at + 2;
+  if (is_word(tokens[at], "names")) {
+    setting.name = "client_encoding";
+    value_at = at + 1;
+  } else {
+    std::optional<std::string> name = content(tokens[at]);
+    if (!name) return std::nullopt;
+    std::transform(name->begin(), name->end(), std::back_inserter(setting.name), lower);
+    if (at + 1 >= tokens.size() || !(tokens[at + 1] == "=" || is_word(tokens[at + 1], "to"))) return std::nullopt;
+  }
+  if (tokens.size() != value_at + 1) return std::nullopt;
+  setting.value = content(tokens[value_at]).value_or("");
+  std::transform(setting.value.begin(), setting.value.end(), setting.value.begin(), lower);
+  return setting;
+}
+
+// As the server compares the names of encodings.
+std::string letters_and_digits(const std::string &name) {
+  std::string result;
+  std::copy_if(name.begin(), name.end(), std::back_inserter(result), [](char c) { return is_letter(c) || is_digit(c); });
+  return result;
+}
+
+bool is_one_of(const std::string &word, std::initializer_list<const char *> words) {
+  return std::any_of(words.begin(), words.end(), [&](const char *each) { return word == each; });
+}
+
+void set_client_encoding(const std::string &value, DumpInput &in) {
+  std::string encoding = letters_and_digits(value);
+  bool unsafe = is_one_of(encoding, {"sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5",
+                                     "win950", "windows950", "gbk", "win936", "windows936", "uhc", "win949",
+                                     "windows949", "gb18030", "johab"});
+  // An empty name is one written in a way not understood here, and so may be any of them.
+  if (unsafe || encoding.empty())
+    throw in.error("0A000", "client_encoding of the dump is not supported",
+                   "In some encodings a quote or a backslash can be a part of another character.",
+                   "Make the dump with pg_dump --encoding=UTF8.");
+  in.check_utf8(is_one_of(encoding, {"utf8", "unicode"}));
+}
+
+// As the server reads booleans: any beginning of the words that is not ambiguous.
+std::optional<bool> boolean(const std::string &value) {
+  auto begins = [&](std::string_view word) { return !value.empty() && word.substr(0, value.size()) == value; };
+  if (begins("true") || begins("yes") || value == "on" || value == "1") return true;
+  if (begins("false") || begins("no") || value == "of" || value == "off" || value == "0") return false;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void apply_lexical_setting(const StatementText &statement, DumpInput &in, SqlLexer &lexer) {
+  std::optional<Setting> setting = setting_of(statement);
+  if (!setting) return;
+  if (setting->name == "client_encoding") set_client_encoding(setting->value, in);
+  if (setting->name == "standard_conforming_strings") {
+    std::optional<bool> on = boolean(setting->value);
+    if (!on) 
+      throw in.error("22023", "standard_conforming_strings is set to something that is not on or off");
+    lexer.set_standard_conforming_strings(*on);
+  }
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,27 @@
+// Finds where a statement ends and whether COPY data follows.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/dump_input.hpp"
+#include "core/sql_lexer.hpp"
+
+namespace pagila_repl {
+
+enum class CopyFormat { text, csv, other };
+
+struct StatementText {
+  std::string text;              // without the semicolon
+  uint64_t line = 0;             // of its first character
+  bool copy_from_stdin = false;  // data lines follow
+  CopyFormat copy_format = CopyFormat::text;
+  // The first words of it, as written, when it is short enough to be a SET that matters here; otherwise empty.
+  std::vector<std::string> tokens;
+};
+
+// The input stands at the first character; on return behind the semicolon.
+StatementText read_statement_text(DumpInput &in, SqlLexer &lexer);
+
+}  // namespace pagila_repl

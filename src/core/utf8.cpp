@@ -1,0 +1,88 @@
+// Says how far a piece of text is well-formed UTF-8 without NUL, as the server would judge it.
+#include "core/utf8.hpp"
+
+#include <cstdint>
+#include <cstring>
+
+namespace pagila_repl {
+namespace {
+
+// The well-formed sequences of the Unicode standard, table 3-7: what follows the lead byte, and the range of the second.
+struct Sequence {
+  unsigned char length;
+  unsigned char second_from, second_to;
+};
+
+Sequence sequence_of(unsigned char lead) {
+  if (lead >= 0xC2 && lead <= 0xDF) return {2, 0x80, 0xBF};
+  if (lead == 0xE0) return {3, 0xA0, 0xBF};
+  if (lead == 0xED) return {3, 0x80, 0x9F};
+  if (lead >= 0xE1 && lead <= 0xEF) return {3, 0x80, 0xBF};
+  if (lead == 0xF0) return {4, 0x90, 0xBF};
+  if (lead >= 0xF1 && lead <= 0xF3) return {4, 0x80, 0xBF};
+  if (lead == 0xF4) return {4, 0x80, 0x8F};
+  return {0, 0, 0};
+}
+
+bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
+
+const unsigned char *skip_ascii(const unsigned char *at, const unsigned char *end) {
+  constexpr uint64_t kHighBits = 0x8080808080808080u, kOnes = 0x0101010101010101u;
+  while (end - at >= 8) {
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    // Subtracting one sets the high bit of a zero byte, and of no other ASCII byte unless a zero byte precedes it.
+    if (((word | (word - kOnes)) & kHighBits) != 0) break;
+    at += 8;
+  }
+  while (at < end && *at != 0 && *at < 0x80) ++at;
+  return at;
+}
+
+}  // namespace
+
+Utf8Prefix valid_utf8_prefix(std::string_view text) {
+  auto *begin = reinterpret_cast<const unsigned char *>(text.data());
+  const unsigned char *end = begin + text.size();
+  const unsigned char *at = begin;
+  for (;;) {
+    if (at < end && *at < 0x80) at = skip_ascii(at, end);
+    auto length = static_cast<size_t>(at - begin);
+    if (at == end) return {length, false};
+    Sequence sequence = sequence_of(*at);
+    if (sequence.length == 0) return {length, true};
+    for (int i = 1; i < sequence.length; ++i) {
+      if (at + i == end) return {length, false};
+      bool good = i == 1 ? at[1] >= sequence.second_from && at[1] <= sequence.second_to : is_continuation(at[i]);
+      if (!good) return {length, true};
+    }
+    at += sequence.length;
+  }
+}
+
+std::string_view clip_utf8(std::string_view text, size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && is_continuation(static_cast<unsigned char>(text[limit]))) --limit;
+  return text.substr(0, limit);
+}
+
+void append_utf8(std::string &text, unsigned code_point) {
+  auto put = [&](unsigned byte) { text.push_back(static_cast<char>(byte)); };
+  if (code_point < 0x80) {
+    put(code_point);
+  } else if (code_point < 0x800) {
+    put(0xC0 | code_point >> 6);
+    put(0x80 | (code_point & 0x3F));
+  } else if (code_point < 0x10000) {
+    put(0xE0 | code_point >> 12);
+    put(0x80 | (code_point >> 6 & 0x3F));
+    put(0x80 | (code_point & 0x3F));
+  } else {
+    put(0xF0 | code_point >> 18);
+    put(0x80 | (code_point >> 12 & 0x3F));
+    put(0x80 | (code_point >> 6 & 0x3F));
+    put(0x80 | (code_point & 0x3F));
+  }
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,72 @@
+// How errors cross the border between C++ and the server.
+
+#include "pg/boundary.hpp"
+
+#include <cstring>
+#include <new>
+
+namespace pagila_repl {
+
+namespace {
+
+// Errors are copied here: it outlives every transaction and is emptied after each copy.
+MemoryContext error_context() {
+  static MemoryContext context = nullptr;
+  if (context == nullptr)
+    context = AllocSetContextCreate(TopMemoryContext, "pagila_repl errors", ALLOCSET_SMALL_SIZES);
+  return context;
+}
+
+std::string text(const char *value) { return value == nullptr ? std::string() : std::string(value); }
+
+char *plain(const std::string &value) {
+  if (value.empty()) return nullptr;
+  auto *copy = static_cast<char *>(
+      MemoryContextAllocExtended(CurrentMemoryContext, value.size() + 1, MCXT_ALLOC_NO_OOM));
+  if (copy != nullptr) memcpy(copy, value.c_str(), value.size() + 1);
+  return copy;
+}
+
+}  // namespace
+
+ErrorData *take_server_error() {
+  MemoryContext before = MemoryContextSwitchTo(error_context());
+  ErrorData *copy = CopyErrorData();
+  MemoryContextSwitchTo(before);
+  FlushErrorState();
+  return copy;
+}
+
+void throw_server_error(ErrorData *caught) {
+  Error error(unpack_sql_state(caught->sqlerrcode), text(caught->message), text(caught->detail), text(caught->hint));
+  error.context = text(caught->context);
+  MemoryContextReset(error_context());
+  throw error;
+}
+
+PlainError plain_copy_of_current_exception() {
+  try {
+    throw;
+  } catch (const Error &error) {
+    const char *state = error.sqlstate.c_str();
+    return {MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]), plain(error.message), plain(error.detail),
+            plain(error.hint), plain(error.context)};
+  } catch (const std::bad_alloc &) {
+    return {ERRCODE_OUT_OF_MEMORY, nullptr, nullptr, nullptr, nullptr};
+  } catch (const std::exception &error) {
+    return {ERRCODE_INTERNAL_ERROR, plain(error.what()), nullptr, nullptr, nullptr};
+  } catch (...) {
+    return {ERRCODE_INTERNAL_ERROR, nullptr, nullptr, nullptr, nullptr};
+  }
+}
+
+void raise(const PlainError &error) {
+  const char *fallback = error.sqlerrcode == ERRCODE_OUT_OF_MEMORY ? "out of memory" : "unexpected failure";
+  ereport(ERROR, (errcode(error.sqlerrcode), errmsg_internal("%s", error.message ? error.message : fallback),
+                  error.detail ? errdetail_internal("%s", error.detail) : 0,
+                  error.hint ? errhint("%s", error.hint) : 0,
+                  error.context ? errcontext_msg("%s", error.context) : 0));
+  pg_unreachable();
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,73 @@
+// The only place that knows server versions: what differs between 14 and 18, under one name each.
+#pragma once
+
+#include "pg/server.hpp"
+
+extern "C" {
+#include "catalog/objectaccess.h"
+#include "commands/defrem.h"
+#include "executor/executor.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "utils/guc.h"
+}
+
+#if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
+#error "pagila_repl is written for PostgreSQL 14 to 18"
+#endif
+
+namespace pagila_repl {
+
+// The text of a constant of the raw parser, null for NULL.
+inline const char *text_of_constant(A_Const *constant) {
+#if PG_VERSION_NUM >= 150000
+  if (constant->isnull) return nullptr;
+  switch (nodeTag(&constant->val.node)) {
+    case T_Integer: return psprintf("%d", constant->val.ival.ival);
+    case T_Float: return constant->val.fval.fval;
+    case T_Boolean: return constant->val.boolval.boolval ? "true" : "false";
+    case T_String: return constant->val.sval.sval;
+    default: return nullptr;
+  }
+#else
+  switch (constant->val.type) {
+    case T_Integer: return psprintf("%d", constant->val.val.ival);
+    case T_Float:
+    case T_String: return constant->val.val.str;
+    default: return nullptr;
+  }
+#endif
+}
+
+inline ObjectType object_type_of(CreateTableAsStmt *statement) {
+#if PG_VERSION_NUM >= 140000
+  return statement->objtype;
+#endif
+}
+
+inline TupleConversionMap *root_to_leaf_map(ResultRelInfo *leaf, EState *executor) {
+#if PG_VERSION_NUM >= 160000
+  return ExecGetRootToChildMap(leaf, executor);
+#else
+  (void)executor;
+  return leaf->ri_RootToPartitionMap;
+#endif
+}
+
+inline Node *make_boolean(bool value) {
+#if PG_VERSION_NUM >= 150000
+  return (Node *)makeBoolean(value);
+#else
+  return (Node *)makeString(pstrdup(value ? "true" : "false"));
+#endif
+}
+
+inline void reserve_setting_prefix(const char *prefix) {
+#if PG_VERSION_NUM >= 150000
+  MarkGUCPrefixReserved(prefix);
+#else
+  EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+}  // namespace pagila_repl

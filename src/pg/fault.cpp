@@ -1,0 +1,70 @@
+// Fault points, in the test build only.
+
+#include "pg/fault.hpp"
+
+#ifdef PR_FAULTS
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <new>
+#include <string>
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include <unistd.h>
+
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+char *fault_setting;
+
+void stall() {
+  guarded([] {
+    for (;;) {
+      CHECK_FOR_INTERRUPTS();
+      (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 100, PG_WAIT_EXTENSION);
+      ResetLatch(MyLatch);
+    }
+  });
+}
+
+void act(const std::string &action, const char *site) {
+  if (action == "error") guarded([site] { elog(ERROR, "fault at %s", site); });
+  if (action == "throw") throw Error("XX000", std::string("fault at ") + site);
+  if (action == "bad_alloc") throw std::bad_alloc();
+  if (action == "enospc")
+    guarded([site] { ereport(ERROR, (errcode(ERRCODE_DISK_FULL), errmsg("could not write at %s", site))); });
+  if (action == "sigkill") kill(getpid(), SIGKILL);
+  if (action == "exit") _exit(1);
+  if (action == "stall") stall();
+}
+
+}  // namespace
+
+void define_fault_setting() {
+  DefineCustomStringVariable("pagila_repl.fault", "Where tests make a run fail: site:nth:action.", nullptr,
+                             &fault_setting, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
+}
+
+void fault_point(const char *site) {
+  static std::map<std::string, int> passings;
+  if (fault_setting == nullptr || *fault_setting == '\0') return;
+  std::string setting = fault_setting;
+  size_t first = setting.find(':');
+  size_t second = setting.find(':', first + 1);
+  if (first == std::string::npos || second == std::string::npos || setting.substr(0, first) != site) return;
+  if (++passings[site] == atoi(setting.substr(first + 1).c_str())) act(setting.substr(second + 1), site);
+}
+
+}  // namespace pagila_repl
+
+#endif

@@ -1,0 +1,132 @@
+// SQL from C++ through the server programming interface.
+
+#include "pg/spi.hpp"
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// What a statement gave, in memory of the server that lives until free_answer.
+struct Answer {
+  MemoryContext memory;
+  char ***rows;
+  uint64 row_count;
+  int column_count;
+  uint64 processed;
+};
+
+// Server code: called inside guarded.
+Answer run(const char *sql, int parameter_count, const char *const *parameters, bool keep_rows) {
+  Answer answer{};
+  answer.memory = AllocSetContextCreate(CurrentMemoryContext, "pagila_repl answer", ALLOCSET_DEFAULT_SIZES);
+  SPI_connect();
+  PushActiveSnapshot(GetTransactionSnapshot());
+
+  auto *types = (Oid *)palloc0(sizeof(Oid) * (parameter_count + 1));
+  auto *values = (Datum *)palloc0(sizeof(Datum) * (parameter_count + 1));
+  auto *nulls = (char *)palloc0(parameter_count + 1);
+  for (int i = 0; i < parameter_count; i++) {
+    types[i] = TEXTOID;
+    nulls[i] = parameters[i] == nullptr ? 'n' : ' ';
+    if (parameters[i] != nullptr) values[i] = CStringGetTextDatum(parameters[i]);
+  }
+  int result = SPI_execute_with_args(sql, parameter_count, types, values, nulls, false, 0);
+  if (result < 0) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
+
+  answer.processed = SPI_processed;
+  if (keep_rows && SPI_tuptable != nullptr) {
+    MemoryContext before = MemoryContextSwitchTo(answer.memory);
+    TupleDesc descriptor = SPI_tuptable->tupdesc;
+    answer.column_count = descriptor->natts;
+    answer.row_count = SPI_processed;
+    answer.rows = (char ***)MemoryContextAllocHuge(answer.memory, sizeof(char **) * (answer.row_count + 1));
+    for (uint64 row = 0; row < answer.row_count; row++) {
+      answer.rows[row] = (char **)palloc(sizeof(char *) * answer.column_count);
+      for (int column = 0; column < answer.column_count; column++)
+        answer.rows[row][column] = SPI_getvalue(SPI_tuptable->vals[row], descriptor, column + 1);
+    }
+    MemoryContextSwitchTo(before);
+  }
+  PopActiveSnapshot();
+  SPI_finish();
+  return answer;
+}
+
+Answer run_guarded(const std::string &sql, const std::vector<Value> &parameters, bool keep_rows) {
+  std::vector<const char *> plain;
+  for (const Value &value : parameters) plain.push_back(value ? value->c_str() : nullptr);
+  const char *text = sql.c_str();
+  const char *const *values = plain.data();
+  int count = static_cast<int>(plain.size());
+  return guarded([=] { return run(text, count, values, keep_rows); });
+}
+
+}  // namespace
+
+std::vector<Row> query(const std::string &sql, const std::vector<Value> &parameters) {
+  Answer answer = run_guarded(sql, parameters, true);
+  std::vector<Row> rows(answer.row_count);
+  for (uint64 row = 0; row < answer.row_count; row++)
+    for (int column = 0; column < answer.column_count; column++) {
+      const char *value = answer.rows[row][column];
+      rows[row].push_back(value == nullptr ? Value() : Value(value));
+    }
+  MemoryContextDelete(answer.memory);
+  return rows;
+}
+
+uint64_t execute(const std::string &sql, const std::vector<Value> &parameters) {
+  Answer answer = run_guarded(sql, parameters, false);
+  MemoryContextDelete(answer.memory);
+  return answer.processed;
+}
+
+Value query_value(const std::string &sql, const std::vector<Value> &parameters) {
+  std::vector<Row> rows = query(sql, parameters);
+  return rows.empty() || rows[0].empty() ? Value() : rows[0][0];
+}
+
+std::string array_literal(const std::vector<std::string> &elements) {
+  std::string literal = "{";
+  for (const std::string &element : elements) {
+    if (literal.size() > 1) literal += ',';
+    literal += '"';
+    for (char c : element) {
+      if (c == '"' || c == '\\') literal += '\\';
+      literal += c;
+    }
+    literal += '"';
+  }
+  return literal + "}";
+}
+
+std::string quote(const std::string &identifier) {
+  std::string quoted = "\"";
+  for (char c : identifier) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string quote_literal(const std::string &text) {
+  std::string literal = " E'";
+  for (char c : text) {
+    if (c == '\'' || c == '\\') literal += c;
+    literal += c;
+  }
+  return literal + "'";
+}
+
+std::string quote(const std::string &schema, const std::string &name) { return quote(schema) + "." + quote(name); }
+
+}  // namespace pagila_repl

@@ -1,0 +1,93 @@
+// Transactions of a background worker.
+
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "pgstat.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+MemoryContext context_before_subtransaction;
+ResourceOwner owner_before_subtransaction;
+}  // namespace
+
+void begin_transaction() {
+  guarded([] {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+  });
+}
+
+void commit_transaction() {
+  guarded([] {
+    CommitTransactionCommand();
+    pgstat_report_stat(false);
+  });
+}
+
+void abort_transaction() noexcept {
+  // An error while aborting is the server's to judge: it becomes FATAL or PANIC there.
+  AbortCurrentTransaction();
+}
+
+void begin_subtransaction() {
+  guarded([] {
+    context_before_subtransaction = CurrentMemoryContext;
+    owner_before_subtransaction = CurrentResourceOwner;
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(context_before_subtransaction);
+  });
+}
+
+void release_subtransaction() {
+  guarded([] {
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context_before_subtransaction);
+    CurrentResourceOwner = owner_before_subtransaction;
+  });
+}
+
+void roll_back_subtransaction() {
+  guarded([] {
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context_before_subtransaction);
+    CurrentResourceOwner = owner_before_subtransaction;
+  });
+}
+
+Oid extension_oid() {
+  Oid oid = guarded([] { return get_extension_oid("pagila_repl", true); });
+  if (!OidIsValid(oid))
+    throw Error("42704", "extension \"pagila_repl\" does not exist in this database", {},
+                "Create it with CREATE EXTENSION pagila_repl.");
+  return oid;
+}
+
+Oid extension_owner() {
+  Oid extension = extension_oid();
+  return guarded([extension] {
+    Relation catalog = table_open(ExtensionRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+    SysScanDesc scan = systable_beginscan(catalog, ExtensionOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid owner = HeapTupleIsValid(tuple) ? ((Form_pg_extension)GETSTRUCT(tuple))->extowner : InvalidOid;
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return owner;
+  });
+}
+
+}  // namespace pagila_repl

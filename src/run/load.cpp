@@ -1,0 +1,177 @@
+// A load, from the request to the published copy.
+
+#include "run/load.hpp"
+
+#include <new>
+
+#include "pg/boundary.hpp"
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "run/channel.hpp"
+#include "source/read_dump.hpp"
+#include "target/audit.hpp"
+#include "target/fill.hpp"
+#include "target/leftovers.hpp"
+#include "target/manifest.hpp"
+#include "target/publish.hpp"
+#include "target/rebuild.hpp"
+#include "target/stage.hpp"
+#include "target/target_lock.hpp"
+#include "target/verify.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "utils/backend_status.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+void tell(const std::string &text) {
+  const char *message = text.c_str();
+  guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
+}
+
+void enter(RunRecord &record, Phase phase) {
+  record.enter(phase);
+  std::string activity = "pagila_load, run " + std::to_string(record.id()) + ": " + name_of(phase);
+  const char *text = activity.c_str();
+  guarded([text] { pgstat_report_activity(STATE_RUNNING, text); });
+}
+
+// Everything that decides what the copy holds.
+std::string fingerprint(const LoadPlan &plan, const LoadRequest &request) {
+  std::string version = *query_value("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pagila_repl'");
+  std::string text = "load " + version + (request.keep_owners ? " keep" : " skip");
+  for (const PlannedFile &file : plan.files) text += " " + file.sha256;
+  Sha256 hash;
+  hash.add(text.data(), text.size());
+  return hash.hex();
+}
+
+// The run whose copy is visible and is just what this one would make; 0 if there is none.
+int64_t find_same(const LoadPlan &plan, const std::string &fingerprint, const Drift &drift) {
+  int64_t run = run_behind(plan.schemas);
+  if (run == 0 || !drift.none()) return 0;
+  Value made_of = as_extension_owner([&] {
+    return query_value("SELECT fingerprint FROM pagila_repl.run WHERE run_id = $1::bigint", {std::to_string(run)});
+  });
+  return made_of == fingerprint ? run : 0;
+}
+
+std::string summary(const LoadPlan &plan, const Stage &stage) {
+  std::string text = std::to_string(plan.total_rows) + " rows in " + std::to_string(plan.rows.size()) + " tables";
+  for (const auto *remarks : {&plan.remarks, &stage.remarks})
+    for (const std::string &remark : *remarks) text += "; " + remark;
+  return text;
+}
+
+Dump read_files(const LoadRequest &request) {
+  std::vector<std::string> paths{request.schema_file};
+  if (request.data_file) paths.push_back(*request.data_file);
+  return in_transaction([&] { return read_dump(paths, request.strict); });
+}
+
+void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &request, RunRecord &record) {
+  enter(record, Phase::rows);
+  tell("loading " + std::to_string(dump.plan.total_rows) + " rows, " + std::to_string(dump.plan.total_bytes) + " bytes");
+  ExpectedRows expected =
+      fill_tables(dump.plan, stage, [&](const PlannedRows &rows) { return open_rows(dump, rows); }, record);
+  enter(record, Phase::indexes);
+  tell("building indexes and constraints: " + std::to_string(stage.stripped.size()) + " to do");
+  rebuild(stage, Stripped::Group::index, record);
+  enter(record, Phase::constraints);
+  rebuild(stage, Stripped::Group::foreign_key, record);
+  rebuild(stage, Stripped::Group::trigger, record);
+  rebuild(stage, Stripped::Group::setting, record);
+  enter(record, Phase::sequences);
+  set_sequences(dump.plan, stage, record);
+  refresh_materialized_views(dump.plan, stage, record);
+  analyze(stage, record);
+  enter(record, Phase::verify);
+  tell("verifying");
+  write_manifest(stage, record.id(), verify(stage, expected, request.verify_content, record));
+}
+
+// Once the copy is visible nothing can take the success back; what cannot be cleaned now the next run cleans.
+void clean(RunRecord &record) {
+  try {
+    for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
+    forget_replaced_copies();
+  } catch (const Error &error) {
+    std::string message = "the replaced copy is left for the next run to remove: " + error.message;
+    const char *text = message.c_str();
+    guarded([text] { ereport(WARNING, (errmsg_internal("%s", text))); });
+  }
+}
+
+void load(const LoadRequest &request, RunRecord &record) {
+  PR_FAULT("fingerprint");
+  Dump dump = read_files(request);
+  const LoadPlan &plan = dump.plan;
+  std::string made_of = in_transaction([&] { return fingerprint(plan, request); });
+  record.planned(plan, made_of);
+
+  enter(record, Phase::lock);
+  in_transaction([&] { lock_schemas(plan.schemas); });
+  PR_FAULT("lock");
+  sweep(record.id());
+
+  enter(record, Phase::plan);
+  Drift drift = in_transaction([&] {
+    check_may_replace(plan.schemas);
+    return find_drift(plan.schemas);
+  });
+  if (int64_t same = request.force ? 0 : in_transaction([&] { return find_same(plan, made_of, drift); }))
+    return record.skipped(same, "nothing changed since run " + std::to_string(same));
+  check_drift(drift, request);
+
+  enter(record, Phase::shape);
+  Stage stage = stage_shape(plan, request, record.id());
+  build_stage(dump, stage, request, record);
+  enter(record, Phase::publish);
+  publish(stage, request, summary(plan, stage), record);
+  clean(record);
+}
+
+// Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
+void end(RunRecord &record, const Error &error) {
+  ignore_cancel_from_now_on();
+  Error recorded = error;
+  RunStatus status = RunStatus::failed;
+  if (error.sqlstate == "57014" && is_termination_requested()) {
+    status = RunStatus::aborted;
+    recorded = Error("57P01", "the run was aborted, its leader was told to terminate");
+  } else if (error.sqlstate == "57014") {
+    status = RunStatus::cancelled;
+    recorded = Error("57014", "the run was cancelled");
+  }
+  record.ended(status, recorded);
+  // What it built is of no use any more; if this fails the next run does it.
+  try {
+    drop_own_leftovers(record.id());
+    forget_replaced_copies();
+  } catch (const Error &) {
+  }
+}
+
+}  // namespace
+
+void run_load(const LoadRequest &request) {
+  in_transaction([] { lock_extension(); });
+  RunRecord record(request);
+  int64 run_id = record.id();
+  guarded([run_id] { send_recorded(run_id); });
+  PR_FAULT("connect");
+  try {
+    load(request, record);
+  } catch (const Error &error) {
+    end(record, error);
+  } catch (const std::bad_alloc &) {
+    end(record, Error("53200", "out of memory"));
+  }
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,14 @@
+// The extension's settings.
+#pragma once
+
+#include <string>
+
+namespace pagila_repl {
+
+void define_settings();
+// pagila_repl.swap_budget, in milliseconds.
+int swap_budget_setting();
+// Throws 42501 unless the file lies in one of pagila_repl.load_directories (if any are set).
+void check_load_directories(const std::string &file);
+
+}  // namespace pagila_repl

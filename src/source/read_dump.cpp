@@ -1,0 +1,316 @@
+// Turns dump files into a load plan.
+
+#include "source/read_dump.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "pg/boundary.hpp"
+#include "source/statement.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// Hashes the rows of the block that is being read.
+class BlockHash : public RowSink {
+ public:
+  void rows(std::string_view copy_text) override {
+    if (!hash_) hash_.emplace();
+    hash_->add(copy_text.data(), copy_text.size());
+  }
+  std::string take() {
+    if (!hash_) hash_.emplace();
+    std::string hex = hash_->hex();
+    hash_.reset();
+    return hex;
+  }
+
+ private:
+  std::optional<Sha256> hash_;
+};
+
+bool is_reserved(const std::string &schema) {
+  return schema.compare(0, 3, "pg_") == 0 || schema == "information_schema" || schema == "pagila_repl";
+}
+
+// The schema an unqualified name is created in under this search_path, empty if none.
+std::string first_schema(const std::string &search_path) {
+  const char *text = search_path.c_str();
+  const char *first = guarded([text]() -> const char * {
+    List *names;
+    if (!SplitIdentifierString(pstrdup(text), ',', &names)) return nullptr;
+    ListCell *cell;
+    foreach (cell, names)
+      if (strcmp((char *)lfirst(cell), "pg_catalog") != 0) return (char *)lfirst(cell);
+    return nullptr;
+  });
+  return first == nullptr ? std::string() : std::string(first);
+}
+
+class Planner {
+ public:
+  explicit Planner(LoadPlan &plan) : plan_(plan) {
+    memory_ = AllocSetContextCreate(CurrentMemoryContext, "pagila_repl planner", ALLOCSET_DEFAULT_SIZES);
+  }
+
+  void read(const DumpFile &file, bool strict);
+  void finish();
+
+ private:
+  void take(DumpItem &item);
+  void take_statement(DumpItem &item, Place place);
+  void take_rows(const DumpItem &item, Place place);
+  void take_setting(const Statement &what);
+  void resolve(QualifiedName &name) const;
+  std::string to_server_encoding(const std::string &text) const;
+  void use_schema(const std::string &schema);
+  void check_complete(const DumpReader &reader, const DumpFile &file, bool strict) const;
+  void count(const std::string &what) { passed_over_[what]++; }
+
+  LoadPlan &plan_;
+  size_t file_ = 0;
+  size_t statements_in_file_ = 0;
+  int encoding_ = PG_UTF8;
+  std::string default_schema_ = "public";
+  std::set<std::pair<std::string, std::string>> tables_;
+  std::map<std::string, int> passed_over_;
+  BlockHash block_hash_;
+  MemoryContext memory_;  // ends with the transaction
+};
+
+void Planner::read(const DumpFile &file, bool strict) {
+  file_ = plan_.files.size();
+  statements_in_file_ = 0;
+  encoding_ = PG_UTF8;
+  plan_.files.push_back({file.path(), {}, file.size()});
+  guarded([] { SetConfigOption("standard_conforming_strings", "on", PGC_SUSET, PGC_S_OVERRIDE); });
+
+  try {
+    Sha256 hash;
+    auto bytes = file.bytes(0, file.size(), &hash);
+    DumpReader reader(*bytes);
+    while (auto item = reader.next(&block_hash_)) take(*item);
+    check_complete(reader, file, strict);
+    plan_.files[file_].sha256 = hash.hex();
+    file.check_unchanged();
+  } catch (const Error &error) {
+    throw error.within("file \"" + file.path() + "\"");
+  }
+}
+
+void Planner::check_complete(const DumpReader &reader, const DumpFile &file, bool strict) const {
+  if (statements_in_file_ == 0)
+    throw Error("22023", "dump file \"" + file.path() + "\" holds no statement", "The file is empty or only comments.");
+  if (!reader.has_header() || reader.has_trailer()) return;
+  Error error("42601", "dump file \"" + file.path() + "\" is not complete",
+              "Its header is pg_dump's, but the comment \"PostgreSQL database dump complete\" at its end is missing.",
+              "Make the dump again, or load it as it is with strict => false.");
+  if (strict) throw error;
+  std::string message = error.message, detail = error.detail;
+  const char *text = message.c_str(), *more = detail.c_str();
+  guarded([=] { ereport(WARNING, (errmsg("%s", text), errdetail("%s", more))); });
+}
+
+void Planner::take(DumpItem &item) {
+  Place place{plan_.files[file_].path, item.line};
+  // Parse trees and converted texts live as long as their statement.
+  MemoryContextReset(memory_);
+  MemoryContext before = MemoryContextSwitchTo(memory_);
+  try {
+    statements_in_file_++;
+    if (item.kind == DumpItem::Kind::insert)
+      take_rows(item, place);
+    else
+      take_statement(item, place);
+    MemoryContextSwitchTo(before);
+  } catch (const Error &error) {
+    if (!error.context.empty()) throw;
+    throw error.within("line " + std::to_string(item.line));
+  }
+}
+
+std::string Planner::to_server_encoding(const std::string &text) const {
+  const char *bytes = text.c_str();
+  int length = static_cast<int>(text.size()), encoding = encoding_;
+  return guarded([=]() -> const char * {
+    const char *converted = pg_any_to_server(bytes, length, encoding);
+    return converted;
+  });
+}
+
+void Planner::use_schema(const std::string &schema) {
+  if (is_reserved(schema))
+    throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"");
+  if (std::find(plan_.schemas.begin(), plan_.schemas.end(), schema) == plan_.schemas.end())
+    plan_.schemas.push_back(schema);
+}
+
+void Planner::resolve(QualifiedName &name) const {
+  if (!name.schema.empty()) return;
+  if (default_schema_.empty())
+    throw Error("3F000", "no schema is given for \"" + name.name + "\"", "The dump's search_path is empty there.");
+  name.schema = default_schema_;
+}
+
+void Planner::take_statement(DumpItem &item, Place place) {
+  using Kind = Statement::Kind;
+  std::string text = to_server_encoding(item.text);
+  Statement what = classify(text);
+  if (what.has_target && what.schema.empty()) {
+    QualifiedName name{what.schema, what.name};
+    resolve(name);
+    what.schema = name.schema;
+  }
+  if (what.creates || what.kind == Kind::create_schema) use_schema(what.schema);
+  if (what.creates_table) tables_.insert({what.schema, what.name});
+  if (what.refreshes) plan_.refreshes.push_back({what.schema, what.name});
+
+  switch (what.kind) {
+    case Kind::copy:
+      item.text = text;
+      item.block.table = {what.schema, what.name};
+      return take_rows(item, place);
+    case Kind::set_sequence:
+      plan_.sequences.push_back({{what.schema, what.name}, what.sequence_value, what.sequence_called, place});
+      return;
+    case Kind::refresh:
+      plan_.refreshes.push_back({what.schema, what.name});
+      return;
+    case Kind::setting:
+      take_setting(what);
+      if (pg_strcasecmp(what.setting.c_str(), "client_encoding") != 0) plan_.shape.push_back({what, text, place});
+      return;
+    case Kind::ignored:
+      if (what.setting == "session_authorization") count("session authorizations");
+      return;
+    case Kind::unknown_setting: {
+      const char *name = what.setting.c_str();
+      guarded([name] { ereport(NOTICE, (errmsg("setting \"%s\" of a newer server is passed over", name))); });
+      return;
+    }
+    case Kind::left_out:
+      count("objects of the database, not of a schema, left out");
+      return;
+    default:
+      plan_.shape.push_back({what, text, place});
+  }
+}
+
+void Planner::take_setting(const Statement &what) {
+  const char *name = what.setting.c_str(), *value = what.setting_value.c_str();
+  if (pg_strcasecmp(name, "client_encoding") == 0) {
+    encoding_ = pg_char_to_encoding(value);
+    if (encoding_ < 0)
+      throw Error("22023", "unknown client_encoding \"" + what.setting_value + "\"");
+  }
+  // The parser must read string constants as the dump means them.
+  if (pg_strcasecmp(name, "standard_conforming_strings") == 0)
+    guarded([=] { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); });
+  if (pg_strcasecmp(name, "search_path") == 0) default_schema_ = first_schema(what.setting_value);
+}
+
+void Planner::take_rows(const DumpItem &item, Place place) {
+  PlannedRows rows;
+  rows.file = file_;
+  rows.place = place;
+  rows.block = item.block;
+  rows.table = item.block.table;
+  resolve(rows.table);
+  rows.copy_statement = item.text;
+  rows.encoding = pg_encoding_to_char(encoding_);
+  rows.sha256 = block_hash_.take();
+  if (tables_.count({rows.table.schema, rows.table.name}) == 0)
+    throw Error("42P01", "relation \"" + rows.table.schema + "." + rows.table.name + "\" does not exist",
+                "The dump holds rows for it, but has not created it before them.",
+                "Give the schema file first and the data file second.");
+  plan_.total_rows += rows.block.rows;
+  plan_.total_bytes += rows.block.bytes;
+  plan_.rows.push_back(std::move(rows));
+}
+
+void Planner::finish() {
+  if (plan_.schemas.empty())
+    throw Error("22023", "the dump creates nothing", "No schema would be replaced by it.");
+  for (const ShapeStatement &statement : plan_.shape) {
+    const Statement &what = statement.what;
+    if (what.has_target &&
+        std::find(plan_.schemas.begin(), plan_.schemas.end(), what.schema) == plan_.schemas.end())
+      throw Error("0A000", "a statement of the dump is about schema \"" + what.schema + "\", in which the dump creates nothing",
+                  "A load may change only the schemas it replaces.")
+          .within(statement.place.text());
+  }
+  for (const auto &[what, times] : passed_over_) plan_.remarks.push_back(std::to_string(times) + " " + what);
+}
+
+// Delivers a block again and checks that it is what the first pass saw.
+class CheckedRows : public ByteSource {
+ public:
+  CheckedRows(const DumpFile &file, const PlannedRows &rows)
+      : file_(file), rows_(rows), bytes_(file.bytes(rows.block.begin, rows.block.end)) {
+    if (rows.block.form == RowBlock::Form::insert) inserts_.emplace(*bytes_, rows.block);
+  }
+
+  size_t read(char *buffer, size_t size) override {
+    size_t got = inserts_ ? read_inserts(buffer, size) : bytes_->read(buffer, size);
+    if (got > 0)
+      hash_.add(buffer, got);
+    else if (!checked_)
+      check();
+    return got;
+  }
+
+ private:
+  size_t read_inserts(char *buffer, size_t size) {
+    try {
+      return inserts_->read(buffer, size);
+    } catch (const Error &) {
+      check();
+      throw;
+    }
+  }
+
+  void check() {
+    checked_ = true;
+    file_.check_unchanged();
+    if (hash_.hex() != rows_.sha256)
+      throw Error("55000", "dump file \"" + file_.path() + "\" changed during the run",
+                  "The rows from line " + std::to_string(rows_.place.line) + " on are not those first read.",
+                  "Write the file whole before loading it.");
+  }
+
+  const DumpFile &file_;
+  const PlannedRows &rows_;
+  std::unique_ptr<ByteSource> bytes_;
+  std::optional<InsertRows> inserts_;
+  Sha256 hash_;
+  bool checked_ = false;
+};
+
+}  // namespace
+
+Dump read_dump(const std::vector<std::string> &paths, bool strict) {
+  Dump dump;
+  for (const std::string &path : paths) dump.files.push_back(std::make_unique<DumpFile>(path));
+  if (dump.files.size() == 2 && dump.files[0]->is_same_file_as(*dump.files[1]))
+    throw Error("22023", "schema_file and data_file are the same file", "\"" + paths[0] + "\" and \"" + paths[1] + "\"",
+                "Give a combined dump as schema_file alone.");
+  Planner planner(dump.plan);
+  for (const auto &file : dump.files) planner.read(*file, strict);
+  planner.finish();
+  return dump;
+}
+
+std::unique_ptr<ByteSource> open_rows(const Dump &dump, const PlannedRows &rows) {
+  return std::make_unique<CheckedRows>(*dump.files[rows.file], rows);
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,103 @@
+// Hashes what tables hold and proves them untouched.
+
+#include "target/content.hpp"
+
+#include <vector>
+
+#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+#include "access/nbtree.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/visibilitymap.h"
+#include "storage/bufmgr.h"
+#include "storage/smgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// True if equal values of the type are the same bytes, so that the type's own hash tells all differences apart.
+bool is_equality_identity(Oid type, Oid collation) {
+  TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_EXTENDED_PROC);
+  if (!OidIsValid(entry->btree_opf) || !OidIsValid(entry->hash_extended_proc)) return false;
+  Oid base = entry->btree_opintype;
+  Oid equal_image = get_opfamily_proc(entry->btree_opf, base, base, BTEQUALIMAGE_PROC);
+  if (!OidIsValid(equal_image)) return false;
+  return DatumGetBool(OidFunctionCall1Coll(equal_image, collation, ObjectIdGetDatum(base)));
+}
+
+std::string hash_expression(Oid table) {
+  std::string fields;
+  for (const Row &row : query(
+           R"(SELECT pg_catalog.quote_ident(attname), atttypid, attcollation FROM pg_catalog.pg_attribute
+               WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
+           {std::to_string(table)})) {
+    Oid type = static_cast<Oid>(std::stoul(*row[1])), collation = static_cast<Oid>(std::stoul(*row[2]));
+    bool by_type = guarded([=] { return is_equality_identity(getBaseType(type), collation); });
+    fields += (fields.empty() ? "t." : ", t.") + *row[0] + (by_type ? "" : "::pg_catalog.text");
+  }
+  if (fields.empty()) return "pg_catalog.count(*)";
+  return "COALESCE(pg_catalog.sum(pg_catalog.hash_record_extended(ROW(" + fields + "), 0)), 0)";
+}
+
+std::string qualified(Oid table) {
+  return *query_value(
+      R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid)",
+      {std::to_string(table)});
+}
+
+XLogRecPtr last_change_of_map(Relation relation) {
+  XLogRecPtr last = InvalidXLogRecPtr;
+  if (!smgrexists(RelationGetSmgr(relation), VISIBILITYMAP_FORKNUM)) return last;
+  BlockNumber blocks = smgrnblocks(RelationGetSmgr(relation), VISIBILITYMAP_FORKNUM);
+  for (BlockNumber block = 0; block < blocks; block++) {
+    Buffer buffer = ReadBufferExtended(relation, VISIBILITYMAP_FORKNUM, block, RBM_ZERO_ON_ERROR, nullptr);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    last = Max(last, PageGetLSN(BufferGetPage(buffer)));
+    UnlockReleaseBuffer(buffer);
+  }
+  return last;
+}
+
+// Server code; null if not every page is all-frozen.
+const char *frozen_state_of(Oid table) {
+  Relation relation = table_open(table, AccessShareLock);
+  BlockNumber blocks = RelationGetNumberOfBlocks(relation), visible, frozen;
+  visibilitymap_count(relation, &visible, &frozen);
+  XLogRecPtr last = last_change_of_map(relation);
+  Oid file = relation->rd_rel->relfilenode;
+  table_close(relation, NoLock);
+  if (frozen != blocks) return nullptr;
+  return psprintf("%u:%u:" UINT64_FORMAT, file, blocks, last);
+}
+
+}  // namespace
+
+Content read_content(Oid table, bool with_hash) {
+  std::string hash = with_hash ? hash_expression(table) : "NULL";
+  std::vector<Row> rows = query("SELECT pg_catalog.count(*), " + hash + " FROM ONLY " + qualified(table) + " t");
+  Content content;
+  content.rows = std::stoull(*rows[0][0]);
+  if (with_hash) content.hash = *rows[0][0] + ":" + *rows[0][1];
+  return content;
+}
+
+std::optional<std::string> frozen_state(Oid table) {
+  const char *state = guarded([table] { return frozen_state_of(table); });
+  if (state == nullptr) return {};
+  return std::string(state);
+}
+
+std::string sequence_state(Oid sequence) {
+  return *query_value("SELECT pg_catalog.concat(last_value, ':', is_called) FROM " + qualified(sequence));
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,123 @@
+// COPY into a staged table.
+
+#include "target/copy_table.hpp"
+
+#include <cctype>
+
+#include "pg/boundary.hpp"
+#include "pg/compat.hpp"
+#include "target/route_rows.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "access/xact.h"
+#include "commands/copy.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// copy_data_source_cb has no argument, so the stream of the COPY under way is here. One COPY at a time per process.
+struct Stream {
+  ByteSource *rows;
+  const BytesCopied *told;
+  uint64_t bytes;
+};
+Stream *stream = nullptr;
+
+int read_stream(void *buffer, int least, int most) {
+  return entry([=] {
+    auto *out = static_cast<char *>(buffer);
+    int total = 0;
+    do {
+      size_t got = stream->rows->read(out + total, static_cast<size_t>(most - total));
+      if (got == 0) break;
+      total += static_cast<int>(got);
+    } while (total < least);
+    stream->bytes += static_cast<uint64_t>(total);
+    (*stream->told)(stream->bytes);
+    return total;
+  });
+}
+
+// Of COPY's options those that say how the rows are written; FREEZE and ENCODING are ours to say.
+List *options_for(const char *statement, const char *encoding, bool freeze, List **columns) {
+  List *options = NIL;
+  if (*statement != '\0') {
+    auto *copy = castNode(CopyStmt, linitial_node(RawStmt, raw_parser(statement, RAW_PARSE_DEFAULT))->stmt);
+    *columns = copy->attlist;
+    ListCell *cell;
+    foreach (cell, copy->options) {
+      auto *option = lfirst_node(DefElem, cell);
+      if (strcmp(option->defname, "freeze") != 0 && strcmp(option->defname, "encoding") != 0)
+        options = lappend(options, option);
+    }
+  }
+  options = lappend(options, makeDefElem(pstrdup("encoding"), (Node *)makeString(pstrdup(encoding)), -1));
+  if (freeze) options = lappend(options, makeDefElem(pstrdup("freeze"), (Node *)make_boolean(true), -1));
+  return options;
+}
+
+uint64 copy(Oid table, const char *statement, const char *const *columns, int column_count, const char *encoding,
+            bool through_root) {
+  List *names = NIL;
+  for (int i = 0; i < column_count; i++) names = lappend(names, makeString(pstrdup(columns[i])));
+  List *options = options_for(statement, encoding, !through_root, &names);
+
+  PushActiveSnapshot(GetTransactionSnapshot());
+  Relation relation = table_open(table, RowExclusiveLock);
+  ParseState *state = make_parsestate(nullptr);
+  (void)addRangeTableEntryForRelation(state, relation, RowExclusiveLock, nullptr, false, false);
+  CopyFromState copy_state =
+      BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options);
+  uint64 rows = through_root ? route_rows(copy_state, relation) : CopyFrom(copy_state);
+  EndCopyFrom(copy_state);
+  free_parsestate(state);
+  table_close(relation, NoLock);
+  PopActiveSnapshot();
+  CommandCounterIncrement();
+  return rows;
+}
+
+// COPY's context quotes the data; only its line and column are passed on.
+std::string place_in(const std::string &context) {
+  static const std::string mark = ", line ";
+  size_t at = context.find(mark);
+  if (context.compare(0, 5, "COPY ") != 0 || at == std::string::npos) return {};
+  size_t end = at + mark.size();
+  while (end < context.size() && isdigit(static_cast<unsigned char>(context[end]))) end++;
+  std::string place = context.substr(at + 2, end - at - 2);
+  static const std::string column = ", column ";
+  if (context.compare(end, column.size(), column) != 0) return place;
+  size_t colon = context.find(':', end + column.size());
+  return place + context.substr(end, colon == std::string::npos ? 0 : colon - end);
+}
+
+}  // namespace
+
+uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const BytesCopied &told) {
+  Stream ours{&rows, &told, 0};
+  stream = &ours;
+  std::vector<const char *> names;
+  for (const std::string &column : order.columns) names.push_back(column.c_str());
+  const char *statement = order.copy_statement.c_str(), *encoding = order.encoding.c_str();
+  const char *const *columns = names.data();
+  int column_count = static_cast<int>(names.size());
+  Oid table = order.table;
+  bool through_root = order.through_root;
+  try {
+    return guarded([=] { return copy(table, statement, columns, column_count, encoding, through_root); });
+  } catch (const Error &error) {
+    Error placed = error;
+    placed.context = place_in(error.context);
+    throw placed;
+  }
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,28 @@
+// Fills a staged table with rows from a stream of COPY text, through the server's own COPY, frozen.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/dump_reader.hpp"
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+struct CopyOrder {
+  Oid table = InvalidOid;
+  std::string copy_statement;        // its options and column list count; empty: text format
+  std::vector<std::string> columns;  // used when there is no statement
+  std::string encoding;              // of the stream
+  bool through_root = false;         // a partitioned table: rows are routed to its leaves
+};
+
+// Told now and then while rows go in: rows so far are in pg_stat_progress_copy, bytes here.
+using BytesCopied = std::function<void(uint64_t bytes)>;
+
+// The caller has truncated the table (all leaves, if through the root) in this very transaction, so that frozen rows are
+// seen by nobody if it fails. Returns the rows copied. An Error's context is "line N" or "line N, column c" of the stream.
+uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const BytesCopied &told);
+
+}  // namespace pagila_repl

@@ -1,0 +1,188 @@
+// Brings the rows of a plan into the stage.
+
+#include "target/fill.hpp"
+
+#include <chrono>
+
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "target/copy_table.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// One block of rows and the table it goes to.
+struct Fill {
+  const PlannedRows *rows;
+  Oid table, root;
+  bool through_root;
+  std::vector<std::string> columns;
+};
+
+// Fills that share a transaction: FREEZE needs the table truncated in it.
+struct FillGroup {
+  std::vector<Fill> fills;
+  std::vector<std::string> tables_to_truncate;
+};
+
+// Tells the waiting caller how far the rows are, at most once a second.
+class Telltale {
+ public:
+  explicit Telltale(const LoadPlan &plan) : plan_(plan) {}
+  void copied(const PlannedRows &rows, uint64_t bytes_of_block) {
+    if (Clock::now() - last_ < std::chrono::seconds(1)) return;
+    last_ = Clock::now();
+    std::string text = "loading \"" + rows.table.schema + "." + rows.table.name + "\": " +
+                       std::to_string(rows_done_) + " of " + std::to_string(plan_.total_rows) + " rows, " +
+                       std::to_string((bytes_done_ + bytes_of_block) >> 20) + " of " +
+                       std::to_string(plan_.total_bytes >> 20) + " MB";
+    const char *message = text.c_str();
+    guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
+  }
+  void done(uint64_t rows, uint64_t bytes) {
+    rows_done_ += rows;
+    bytes_done_ += bytes;
+  }
+
+ private:
+  const LoadPlan &plan_;
+  uint64_t rows_done_ = 0, bytes_done_ = 0;
+  Clock::time_point last_ = Clock::now();
+};
+
+// The columns of an INSERT's values: those listed, else all of the table's, less those that are DEFAULT in every row.
+std::vector<std::string> insert_columns(const RowBlock &block, Oid table) {
+  std::vector<std::string> all = block.columns;
+  if (all.empty())
+    for (const Row &row : query(
+             R"(SELECT attname FROM pg_catalog.pg_attribute
+                 WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
+             {std::to_string(table)}))
+      all.push_back(*row[0]);
+  // Fewer values than columns leave out the last ones.
+  if (!block.is_default.empty() && all.size() > block.is_default.size()) all.resize(block.is_default.size());
+  if (all.size() < block.is_default.size()) throw Error("42601", "INSERT has more expressions than target columns");
+  std::vector<std::string> columns;
+  for (size_t i = 0; i < all.size(); i++)
+    if (!block.is_default[i]) columns.push_back(all[i]);
+  return columns;
+}
+
+Fill resolve(const PlannedRows &rows, const Stage &stage) {
+  std::vector<Row> found = query(
+      R"(SELECT c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid, c.relkind = 'p'
+           FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind IN ('r', 'p'))",
+      {std::to_string(stage.of(rows.table.schema).stage_oid), rows.table.name});
+  if (found.empty())
+    throw Error("42809", "\"" + rows.table.schema + "." + rows.table.name + "\" is not a table").within(rows.place.text());
+  Fill fill{&rows, static_cast<Oid>(std::stoul(*found[0][0])), static_cast<Oid>(std::stoul(*found[0][1])),
+            *found[0][2] == "t", {}};
+  if (rows.block.form == RowBlock::Form::insert) fill.columns = insert_columns(rows.block, fill.table);
+  return fill;
+}
+
+std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
+  std::vector<Fill> fills;
+  std::map<Oid, bool> routed;  // roots that rows go through
+  for (const PlannedRows &rows : plan.rows) {
+    fills.push_back(resolve(rows, stage));
+    if (fills.back().through_root) routed[fills.back().root] = true;
+  }
+  std::vector<FillGroup> groups;
+  std::map<Oid, size_t> group_of;
+  for (const Fill &fill : fills) {
+    Oid key = routed.count(fill.root) > 0 ? fill.root : fill.table;
+    auto [at, is_new] = group_of.try_emplace(key, groups.size());
+    if (is_new) {
+      groups.emplace_back();
+      for (const Row &row : query(
+               R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                   WHERE c.relkind = 'r'
+                     AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
+               {std::to_string(key)}))
+        groups.back().tables_to_truncate.push_back(*row[0]);
+    }
+    groups[at->second].fills.push_back(fill);
+  }
+  return groups;
+}
+
+// Where in the file a row of the stream is.
+Error placed(const Error &error, const Fill &fill) {
+  const PlannedRows &rows = *fill.rows;
+  std::string where = rows.place.text();
+  size_t digits = error.context.find_first_of("0123456789");
+  if (error.context.compare(0, 5, "line ") == 0 && digits != std::string::npos) {
+    size_t end = error.context.find_first_not_of("0123456789", digits);
+    uint64_t line = std::stoull(error.context.substr(digits));
+    std::string rest = end == std::string::npos ? "" : error.context.substr(end);
+    where = rows.block.form == RowBlock::Form::copy
+                ? "file \"" + rows.place.file + "\", line " + std::to_string(rows.block.first_line + line - 1) + rest
+                : where + ", row " + std::to_string(line) + rest;
+  }
+  Error result = error;
+  result.context = where + ", table \"" + rows.table.schema + "." + rows.table.name + "\"";
+  return result;
+}
+
+uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltale) {
+  const PlannedRows &rows = *fill.rows;
+  CopyOrder order{fill.table, rows.copy_statement, fill.columns, rows.encoding, fill.through_root};
+  std::unique_ptr<ByteSource> stream = open_rows(rows);
+  BytesCopied told = [&](uint64_t bytes) {
+    PR_FAULT("copy");
+    telltale.copied(rows, bytes);
+  };
+  try {
+    return copy_table(order, *stream, told);
+  } catch (const Error &error) {
+    throw placed(error, fill);
+  }
+}
+
+// In CSV a line is not a row, so there only COPY knows how many there are.
+bool is_line_a_row(const PlannedRows &rows) {
+  return rows.block.form == RowBlock::Form::insert || rows.block.rows_are_lines;
+}
+
+void check_count(const Fill &fill, uint64_t copied) {
+  const PlannedRows &rows = *fill.rows;
+  if (!is_line_a_row(rows) || copied == rows.block.rows) return;
+  throw Error("XX001", "rows were lost while loading table \"" + rows.table.schema + "." + rows.table.name + "\"",
+              "The dump has " + std::to_string(rows.block.rows) + " rows, COPY took " + std::to_string(copied) + ".")
+      .within(rows.place.text());
+}
+
+void fill_group(const FillGroup &group, const OpenRows &open_rows, RunRecord &record, Telltale &telltale,
+                ExpectedRows &expected) {
+  for (const std::string &table : group.tables_to_truncate) execute("TRUNCATE TABLE ONLY " + table);
+  for (const Fill &fill : group.fills) {
+    const PlannedRows &rows = *fill.rows;
+    record.begin_step("table", rows.table.schema, rows.table.name);
+    uint64_t copied = fill_one(fill, open_rows, telltale);
+    check_count(fill, copied);
+    expected[fill.table] += copied;
+    telltale.done(copied, rows.block.bytes);
+    record.end_step(copied, rows.block.bytes);
+  }
+}
+
+}  // namespace
+
+ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRows &open_rows, RunRecord &record) {
+  ExpectedRows expected;
+  Telltale telltale(plan);
+  std::vector<FillGroup> groups = in_transaction([&] { return group_fills(plan, stage); });
+  for (const FillGroup &group : groups) {
+    in_transaction([&] { fill_group(group, open_rows, record, telltale, expected); });
+    PR_FAULT("rows");
+  }
+  return expected;
+}
+
+}  // namespace pagila_repl

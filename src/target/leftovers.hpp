@@ -1,0 +1,17 @@
+// What runs leave behind: schemas that were replaced, stages of runs that failed or died.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pagila_repl {
+
+// Marks runs whose leader is gone as crashed and drops the schemas that ended runs have registered. Schemas of runs under
+// way, this one's (`own_run`) among them, are left alone.
+void sweep(int64_t own_run);
+
+// Drops the schemas this run has registered. Returns remarks on those that had to stay.
+std::vector<std::string> drop_own_leftovers(int64_t run_id);
+
+}  // namespace pagila_repl

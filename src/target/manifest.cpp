@@ -1,0 +1,386 @@
+// The manifest of the visible copies and the search for drift.
+//
+// An object's definition is the hash of its catalog rows (less what the server changes by itself). It knows no schema
+// names (regproc columns are taken as OIDs), so that a stage can be recorded before it is renamed.
+
+#include "target/manifest.hpp"
+
+#include <map>
+
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "target/content.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+// (classid, objid, hash) of every object in the schemas $1 that is not an extension's.
+constexpr const char *kDefinitions = R"(
+WITH rel AS (
+  SELECT c.oid FROM pg_catalog.pg_class c
+   WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind <> 't'
+), part (classid, objid, text) AS (
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid,
+         ROW(c.relname, c.reltype, c.reloftype, c.relowner, c.relam, c.reltablespace, c.relpersistence, c.relkind,
+             c.relnatts, c.relchecks, c.relrowsecurity, c.relforcerowsecurity, c.relispopulated, c.relreplident,
+             c.relispartition, c.relacl, c.reloptions, c.relpartbound)::text
+    FROM pg_catalog.pg_class c WHERE c.oid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid,
+         ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated, a.attisdropped,
+             a.attislocal, a.attinhcount, a.attcollation, a.attacl, a.attoptions, a.attfdwoptions, a.attstattarget,
+             a.attstorage, a.attcompression)::text
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid IN (SELECT oid FROM rel) AND a.attnum > 0
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, d.adrelid, ROW(d.adnum, d.adbin)::text
+    FROM pg_catalog.pg_attrdef d WHERE d.adrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, k.conrelid, k::text
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid,
+         ROW(i.indrelid, i.indisunique, i.indisprimary, i.indisclustered, i.indisvalid, i.indisreplident, i.indkey,
+             i.indcollation, i.indclass, i.indoption, i.indexprs, i.indpred)::text
+    FROM pg_catalog.pg_index i WHERE i.indexrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.tgrelid, t::text
+    FROM pg_catalog.pg_trigger t WHERE t.tgrelid IN (SELECT oid FROM rel) AND (NOT t.tgisinternal OR t.tgenabled <> 'O')
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, r.ev_class, r::text
+    FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, p.polrelid, p::text
+    FROM pg_catalog.pg_policy p WHERE p.polrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, h.inhrelid, h::text
+    FROM pg_catalog.pg_inherits h WHERE h.inhrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, s.seqrelid, s::text
+    FROM pg_catalog.pg_sequence s WHERE s.seqrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, f.ftrelid, f::text
+    FROM pg_catalog.pg_foreign_table f WHERE f.ftrelid IN (SELECT oid FROM rel)
+  UNION ALL
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid,
+         ROW(t.typname, t.typowner, t.typtype, t.typacl, t.typnotnull, t.typbasetype, t.typtypmod, t.typcollation,
+             t.typdefaultbin, t.typdefault, t.typinput::oid, t.typoutput::oid, t.typstorage)::text
+    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+   WHERE t.typnamespace = ANY ($1::oid[])
+     -- Not the types that come with a table, and not array types.
+     AND (c.relkind IS NULL OR c.relkind = 'c') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+  UNION ALL
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, e.enumtypid, ROW(e.enumsortorder, e.enumlabel)::text
+    FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid WHERE t.typnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, k.contypid, k::text
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid
+   WHERE t.typnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid,
+         (pg_catalog.to_jsonb(p) - '{prosupport}'::text[])::text || ROW(p.prosupport::oid)::text
+    FROM pg_catalog.pg_proc p WHERE p.pronamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid,
+         (pg_catalog.to_jsonb(a) - '{aggfnoid,aggtransfn,aggfinalfn,aggcombinefn,aggserialfn,aggdeserialfn,aggmtransfn,aggminvtransfn,aggmfinalfn}'::text[])::text
+         || ROW(a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid,
+                a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid)::text
+    FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc p ON p.oid = a.aggfnoid WHERE p.pronamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid,
+         (pg_catalog.to_jsonb(o) - '{oprcode,oprrest,oprjoin}'::text[])::text || ROW(o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid)::text
+    FROM pg_catalog.pg_operator o WHERE o.oprnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid, o::text
+    FROM pg_catalog.pg_opclass o WHERE o.opcnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, o.oid, o::text
+    FROM pg_catalog.pg_opfamily o WHERE o.opfnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, m.amopfamily, m::text
+    FROM pg_catalog.pg_amop m JOIN pg_catalog.pg_opfamily o ON o.oid = m.amopfamily WHERE o.opfnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, m.amprocfamily,
+         ROW(m.amproclefttype, m.amprocrighttype, m.amprocnum, m.amproc::oid)::text
+    FROM pg_catalog.pg_amproc m JOIN pg_catalog.pg_opfamily o ON o.oid = m.amprocfamily
+   WHERE o.opfnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, o.oid, ROW(o.collname, o.collowner)::text
+    FROM pg_catalog.pg_collation o WHERE o.collnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, o.oid,
+         (pg_catalog.to_jsonb(o) - '{conproc}'::text[])::text || ROW(o.conproc::oid)::text
+    FROM pg_catalog.pg_conversion o WHERE o.connamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, o.oid, o::text
+    FROM pg_catalog.pg_statistic_ext o WHERE o.stxnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, o.oid, o::text
+    FROM pg_catalog.pg_ts_config o WHERE o.cfgnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, m.mapcfg, m::text
+    FROM pg_catalog.pg_ts_config_map m JOIN pg_catalog.pg_ts_config o ON o.oid = m.mapcfg
+   WHERE o.cfgnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, o.oid, o::text
+    FROM pg_catalog.pg_ts_dict o WHERE o.dictnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, o.oid,
+         ROW(o.prsname, o.prsstart::oid, o.prstoken::oid, o.prsend::oid, o.prsheadline::oid, o.prslextype::oid)::text
+    FROM pg_catalog.pg_ts_parser o WHERE o.prsnamespace = ANY ($1::oid[])
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_template'::pg_catalog.regclass, o.oid,
+         ROW(o.tmplname, o.tmplinit::oid, o.tmpllexize::oid)::text
+    FROM pg_catalog.pg_ts_template o WHERE o.tmplnamespace = ANY ($1::oid[])
+), described AS (
+  SELECT classid, objid, text FROM part
+  UNION ALL
+  SELECT d.classoid, d.objoid, ROW(d.objsubid, d.description)::text
+    FROM pg_catalog.pg_description d
+   WHERE (d.classoid, d.objoid) IN (SELECT classid, objid FROM part)
+)
+SELECT classid, objid, pg_catalog.md5(pg_catalog.string_agg(text, E'\n' ORDER BY text COLLATE pg_catalog."C")) AS hash
+  FROM described d
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                    WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+ GROUP BY classid, objid)";
+
+// Objects outside the schemas $1 that depend on something in them: what it is, how to drop it (null: only with data).
+constexpr const char *kDependents = R"(
+WITH RECURSIVE inside (classid, objid) AS (
+  SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+   WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = ANY ($1::oid[])
+     AND d.deptype = 'n' AND d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                      WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+  UNION
+  SELECT d.classid, d.objid
+    FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
+         LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid
+         LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE d.deptype IN ('a', 'i', 'P', 'S')
+     AND d.classid NOT IN ('pg_catalog.pg_publication_rel'::pg_catalog.regclass,
+                           'pg_catalog.pg_publication_namespace'::pg_catalog.regclass)
+     -- A sequence owned by, or a partition of, a table of another schema is outside.
+     AND (c.oid IS NULL OR c.relnamespace = ANY ($1::oid[]) OR n.nspname = 'pg_toast')
+), outside AS (
+  SELECT DISTINCT d.classid, d.objid, d.objsubid
+    FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
+   WHERE d.deptype IN ('n', 'a', 'P', 'S') AND (d.classid, d.objid) NOT IN (SELECT classid, objid FROM inside)
+  UNION
+  SELECT d.classid, d.objid, d.objsubid FROM pg_catalog.pg_depend d
+   WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = ANY ($1::oid[])
+     AND d.classid = 'pg_catalog.pg_publication_namespace'::pg_catalog.regclass
+), owning AS (
+  -- A view's rule stands for the view.
+  SELECT DISTINCT COALESCE(v.refclassid, o.classid) AS classid, COALESCE(v.refobjid, o.objid) AS objid,
+         CASE WHEN v.objid IS NULL THEN o.objsubid ELSE 0 END AS objsubid
+    FROM outside o LEFT JOIN pg_catalog.pg_depend v
+         ON v.classid = o.classid AND v.objid = o.objid AND v.deptype = 'i'
+            AND o.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+)
+SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.objsubid),
+       CASE WHEN o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind IN ('v', 'm') AND o.objsubid = 0
+              THEN pg_catalog.format('DROP %s IF EXISTS %I.%I RESTRICT',
+                     CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END, n.nspname, c.relname)
+            WHEN o.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.conrelid <> 0
+              THEN pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I RESTRICT',
+                                     k.conrelid::pg_catalog.regclass, k.conname)
+            WHEN o.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+              THEN pg_catalog.format('DROP TRIGGER IF EXISTS %I ON %s RESTRICT', t.tgname, t.tgrelid::pg_catalog.regclass)
+            WHEN o.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+              THEN pg_catalog.format('DROP POLICY IF EXISTS %I ON %s', y.polname, y.polrelid::pg_catalog.regclass)
+            WHEN o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+              THEN pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', f.adrelid::pg_catalog.regclass,
+                     (SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = f.adrelid AND attnum = f.adnum))
+            WHEN o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+              THEN pg_catalog.format('DROP ROUTINE IF EXISTS %s RESTRICT', o.objid::pg_catalog.regprocedure)
+       END
+  FROM owning o
+       LEFT JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
+       LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN pg_catalog.pg_constraint k
+              ON o.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = o.objid
+       LEFT JOIN pg_catalog.pg_trigger t ON o.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = o.objid
+       LEFT JOIN pg_catalog.pg_policy y ON o.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND y.oid = o.objid
+       LEFT JOIN pg_catalog.pg_attrdef f ON o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = o.objid
+ ORDER BY 3)";
+
+std::vector<std::string> oids_of(const std::vector<std::string> &schemas) {
+  std::vector<std::string> oids;
+  for (const Row &row : query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[])",
+                              {array_literal(schemas)}))
+    oids.push_back(*row[0]);
+  return oids;
+}
+
+void find_changed_objects(const std::string &oids, const std::string &names, Drift &drift) {
+  std::vector<Row> rows = as_extension_owner([&] {
+    return query(std::string("WITH now AS (") + kDefinitions + R"(), managed AS (
+        SELECT m.* FROM pagila_repl.managed_object m JOIN pagila_repl.copy c USING (run_id, schema_name)
+         WHERE m.schema_name = ANY ($2::name[]))
+      SELECT CASE WHEN m.objid IS NULL THEN 'unmanaged' WHEN n.objid IS NULL THEN 'dropped' ELSE 'altered' END,
+             COALESCE(m.identity, pg_catalog.pg_describe_object(n.classid, n.objid, 0))
+        FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
+       WHERE n.hash IS DISTINCT FROM m.definition_hash ORDER BY 2)", {oids, names});
+  });
+  for (const Row &row : rows) {
+    if (*row[0] == "unmanaged")
+      drift.unmanaged.push_back(*row[1]);
+    else
+      drift.modified.push_back(*row[1] + " was " + *row[0]);
+  }
+}
+
+void find_changed_content(const std::string &names, Drift &drift) {
+  std::vector<Row> rows = as_extension_owner([&] {
+    return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash,
+                           pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, m.relid, 0)
+                      FROM pagila_repl.managed_content m JOIN pagila_repl.copy USING (run_id, schema_name)
+                           JOIN pg_catalog.pg_class c ON c.oid = m.relid
+                     WHERE schema_name = ANY ($1::name[]) ORDER BY 5)",
+                 {names});
+  });
+  for (const Row &row : rows) {
+    Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+    if (*row[1] == "t") {
+      if (as_extension_owner([&] { return sequence_state(relation); }) != *row[2])
+        drift.modified.push_back(*row[4] + " has advanced");
+      continue;
+    }
+    std::optional<std::string> frozen = frozen_state(relation);
+    if (frozen && frozen == row[2]) continue;
+    if (!row[3])
+      drift.modified.push_back(*row[4] + " may have other rows (it was loaded with verify => 'counts')");
+    else if (read_content(relation, true).hash != *row[3])
+      drift.modified.push_back(*row[4] + " has other rows");
+  }
+}
+
+// A description with the names the stage will be seen under.
+std::string seen(const Stage &stage, std::string expression) {
+  for (const StagedSchema &schema : stage.schemas)
+    expression = "pg_catalog.replace(" + expression + "," + quote_literal(schema.stage) + "," +
+                 quote_literal(schema.name) + ")";
+  return expression;
+}
+
+void write_objects(const Stage &stage, const std::string &run) {
+  for (const StagedSchema &schema : stage.schemas)
+    execute(
+        "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, schema_name, identity, definition_hash)"
+        " SELECT $2::bigint, classid, objid, $3, " +
+            seen(stage, "pg_catalog.pg_describe_object(classid, objid, 0)") + ", hash FROM (" + kDefinitions + ") o",
+        {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
+  // Nobody else can depend on a stage, so these came with it.
+  for (const Row &row : query(kDependents, {array_literal(stage.stage_oids())}))
+    execute("INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
+            " VALUES ($1::bigint, $2::oid, $3::oid, $4)",
+            {run, row[0], row[1], row[2]});
+}
+
+void write_content(const Stage &stage, const std::string &run, const ContentHashes &hashes) {
+  for (const StagedSchema &schema : stage.schemas)
+    for (const Row &row : query(
+             "SELECT oid, relkind = 'S' FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind IN ('r', 'S')",
+             {std::to_string(schema.stage_oid)})) {
+      Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+      auto hash = hashes.find(relation);
+      execute(
+          "INSERT INTO pagila_repl.managed_content"
+          " VALUES ($1::bigint, $2::oid, $3, $4::boolean, $5, $6)",
+          {run, row[0], schema.name, row[1],
+           *row[1] == "t" ? Value(sequence_state(relation)) : Value(frozen_state(relation)),
+           hash == hashes.end() ? Value() : Value(hash->second)});
+    }
+}
+
+std::string listed(const std::vector<std::string> &items) {
+  constexpr size_t kMost = 100;
+  std::string text;
+  for (size_t i = 0; i < items.size() && i < kMost; i++) text += (i ? "\n" : "") + items[i];
+  if (items.size() > kMost) text += "\nand " + std::to_string(items.size() - kMost) + " more";
+  return text;
+}
+
+}  // namespace
+
+void find_dependents(const std::vector<std::string> &schema_oids, Drift &drift) {
+  std::vector<Row> managed = as_extension_owner([&] {
+    return query("SELECT classid, objid FROM pagila_repl.managed_object WHERE schema_name IS NULL");
+  });
+  std::map<std::pair<std::string, std::string>, bool> came_with_copy;
+  for (const Row &row : managed) came_with_copy[{*row[0], *row[1]}] = true;
+  for (const Row &row : query(kDependents, {array_literal(schema_oids)})) {
+    if (came_with_copy.count({*row[0], *row[1]}) > 0) continue;
+    drift.dependents.push_back(*row[2]);
+    drift.drops.push_back(row[3].value_or(""));
+  }
+}
+
+Drift find_drift(const std::vector<std::string> &schemas) {
+  Drift drift;
+  std::vector<std::string> oids = oids_of(schemas);
+  std::string names = array_literal(schemas);
+  find_changed_objects(array_literal(oids), names, drift);
+  find_changed_content(names, drift);
+  find_dependents(oids, drift);
+  return drift;
+}
+
+void check_drift(const Drift &drift, const LoadRequest &request) {
+  if (!drift.modified.empty() && !request.overwrite_modified)
+    throw Error("55000", "the target was changed since the last run", listed(drift.modified),
+                "Give on_modified => 'overwrite' to lose these changes.");
+  if (!drift.unmanaged.empty() && !request.drop_unmanaged)
+    throw Error("2BP01", "the schemas to replace hold objects that no run created", listed(drift.unmanaged),
+                "Move them to another schema, or give on_unmanaged => 'drop' to lose them.");
+  if (drift.dependents.empty()) return;
+  if (!request.drop_dependents)
+    throw Error("2BP01", "objects in other schemas depend on what would be replaced", listed(drift.dependents),
+                "Drop them first, or give on_dependents => 'drop' to lose them.");
+  std::vector<std::string> cannot;
+  for (size_t i = 0; i < drift.drops.size(); i++)
+    if (drift.drops[i].empty()) cannot.push_back(drift.dependents[i]);
+  if (!cannot.empty())
+    throw Error("2BP01", "objects in other schemas depend on what would be replaced and cannot be dropped by a run",
+                listed(cannot), "Drop or change them first.");
+}
+
+int64_t run_behind(const std::vector<std::string> &schemas) {
+  // Every schema has a copy, all of one run, and that run replaced no other schema.
+  return as_extension_owner([&] {
+    Value run = query_value(
+        R"(SELECT pg_catalog.min(c.run_id) FROM pagila_repl.copy c
+            WHERE c.schema_name = ANY ($1::name[])
+           HAVING pg_catalog.count(*) = pg_catalog.cardinality($1::name[])
+              AND pg_catalog.min(c.run_id) = pg_catalog.max(c.run_id)
+              AND pg_catalog.count(*) = (SELECT pg_catalog.cardinality(r.schemas) FROM pagila_repl.run r
+                                          WHERE r.run_id = pg_catalog.min(c.run_id)))",
+        {array_literal(schemas)});
+    return run ? static_cast<int64_t>(std::stoll(*run)) : int64_t{0};
+  });
+}
+
+void write_manifest(const Stage &stage, int64_t run_id, const ContentHashes &hashes) {
+  in_transaction([&] {
+    as_extension_owner([&] {
+      write_objects(stage, std::to_string(run_id));
+      write_content(stage, std::to_string(run_id), hashes);
+    });
+  });
+}
+
+void forget_replaced_copies() {
+  in_transaction([&] {
+    as_extension_owner([&] {
+      for (const char *table : {"managed_object", "managed_content"})
+        execute(std::string("DELETE FROM pagila_repl.") + table +
+                " m WHERE NOT EXISTS (SELECT FROM pagila_repl.copy c WHERE c.run_id = m.run_id)"
+                "     AND NOT EXISTS (SELECT FROM pagila_repl.run r WHERE r.run_id = m.run_id AND r.status = 'running')");
+    });
+  });
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,41 @@
+// What the visible copies consist of, and whether the target still is what the last run made it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/load_request.hpp"
+#include "target/stage.hpp"
+
+namespace pagila_repl {
+
+// How the live schemas differ from what the runs that made them left there. Each list: what, as a reader knows it.
+struct Drift {
+  std::vector<std::string> unmanaged;   // objects that no run created
+  std::vector<std::string> modified;    // altered, dropped, or with other rows
+  std::vector<std::string> dependents;  // objects elsewhere that depend on something in the schemas
+  std::vector<std::string> drops;       // statements that drop the dependents; empty text where that would lose data
+  bool none() const { return unmanaged.empty() && modified.empty(); }
+};
+
+// Compares schemas with the manifest. Reads rows only of tables that cannot be proved untouched. Needs a transaction.
+Drift find_drift(const std::vector<std::string> &schemas);
+// Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the request allows it.
+void check_drift(const Drift &drift, const LoadRequest &request);
+
+// The run whose copy is visible in all of these schemas and nothing else, 0 if there is none.
+int64_t run_behind(const std::vector<std::string> &schemas);
+
+// The statements and descriptions of find_drift's dependents, for schemas by OID.
+void find_dependents(const std::vector<std::string> &schema_oids, Drift &drift);
+
+using ContentHashes = std::map<Oid, std::string>;
+
+// Records what the stage consists of; made before publishing, valid after it, since it knows objects by OID. Counts once
+// pagila_repl.copy names the run.
+void write_manifest(const Stage &stage, int64_t run_id, const ContentHashes &hashes);
+// Removes what is recorded of copies that are not visible any more.
+void forget_replaced_copies();
+
+}  // namespace pagila_repl

@@ -1,0 +1,102 @@
+// Rebuilds the staged copy around its rows.
+
+#include "target/rebuild.hpp"
+
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+std::string seen_as(const Stage &stage, const std::string &stage_name) {
+  for (const StagedSchema &schema : stage.schemas)
+    if (schema.stage == stage_name) return schema.name;
+  return stage_name;
+}
+
+// Server messages name the stage; a reader knows only the schema.
+Error in_seen_names(const Error &error, const Stage &stage) {
+  Error seen = error;
+  for (const StagedSchema &schema : stage.schemas)
+    for (std::string *text : {&seen.message, &seen.detail, &seen.hint})
+      for (size_t at = text->find(schema.stage); at != std::string::npos; at = text->find(schema.stage, at))
+        text->replace(at, schema.stage.size(), schema.name);
+  return seen;
+}
+
+template <class Work>
+void step(RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
+          const std::string &object, Work work) {
+  try {
+    in_transaction([&] {
+      record.begin_step(kind, schema, object);
+      record.end_step(work());
+    });
+  } catch (const Error &error) {
+    Error seen = in_seen_names(error, stage);
+    seen.context = kind + " \"" + object + "\" in schema \"" + schema + "\"";
+    throw seen;
+  }
+}
+
+}  // namespace
+
+void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
+  for (const Stripped &stripped : stage.stripped) {
+    if (stripped.group != group) continue;
+    step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, [&] {
+      if (!stripped.tablespace.empty())
+        execute("SELECT pg_catalog.set_config('default_tablespace', $1, true)", {stripped.tablespace});
+      for (const std::string &statement : stripped.create) execute(statement);
+      return std::optional<uint64_t>();
+    });
+    PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
+  }
+}
+
+void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
+  for (const QualifiedName &view : plan.refreshes)
+    step(record, stage, "materialized view", view.schema, view.name, [&] {
+      execute("REFRESH MATERIALIZED VIEW " + quote(stage.of(view.schema).stage, view.name));
+      return std::optional<uint64_t>();
+    });
+}
+
+void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
+  for (const SequenceState &state : plan.sequences) {
+    step(record, stage, "sequence", state.sequence.schema, state.sequence.name, [&] {
+      try {
+        Value set = query_value(
+            R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
+                                        WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind = 'S')
+                                       ::pg_catalog.regclass, $3::bigint, $4::boolean))",
+            {std::to_string(stage.of(state.sequence.schema).stage_oid), state.sequence.name, std::to_string(state.value),
+             state.called ? "true" : "false"});
+        if (!set)
+          throw Error("42P01", "sequence \"" + state.sequence.schema + "." + state.sequence.name + "\" does not exist");
+      } catch (const Error &error) {
+        throw error.within(state.place.text());
+      }
+      return std::optional<uint64_t>();
+    });
+    PR_FAULT("sequence");
+  }
+}
+
+void analyze(const Stage &stage, RunRecord &record) {
+  std::vector<Row> tables = in_transaction([&] {
+    return query(
+        R"(SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p', 'm') ORDER BY c.relkind = 'p', 1, 2)",
+        {array_literal(stage.stage_oids())});
+  });
+  for (const Row &row : tables)
+    step(record, stage, "analyze", seen_as(stage, *row[0]), *row[1], [&] {
+      execute("ANALYZE " + quote(*row[0], *row[1]));
+      return std::optional<uint64_t>();
+    });
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,17 @@
+// Puts back what was stripped, fills materialized views, sets sequences, gathers statistics. Every item is a step of the
+// run in a transaction of its own, so that workers can take them one by one.
+#pragma once
+
+#include "core/load_plan.hpp"
+#include "target/audit.hpp"
+#include "target/stage.hpp"
+
+namespace pagila_repl {
+
+void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
+void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
+// Sequences last: setval is not transactional, so nothing that may fail on them comes after.
+void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record);
+void analyze(const Stage &stage, RunRecord &record);
+
+}  // namespace pagila_repl

@@ -1,0 +1,288 @@
+// Makes the shape by the real parser under its real names.
+//
+// In one transaction each live schema is renamed aside, a new one takes its name, the dump's statements run as they are,
+// the new one is renamed to its stage name and the live one gets its name back. Other sessions see none of it; only DDL
+// on those schemas waits.
+
+#include "target/stage.hpp"
+
+#include <map>
+
+#include "pg/boundary.hpp"
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "target/schema_properties.hpp"
+
+extern "C" {
+#include "commands/extension.h"
+#include "utils/guc.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+Oid to_oid(const Value &value) { return value ? static_cast<Oid>(std::stoul(*value)) : InvalidOid; }
+
+std::string to_text(Oid oid) { return std::to_string(oid); }
+
+Oid schema_oid(const std::string &name) {
+  return to_oid(query_value("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {name}));
+}
+
+void rename_schema(const std::string &from, const std::string &to) {
+  execute("ALTER SCHEMA " + quote(from) + " RENAME TO " + quote(to));
+}
+
+void set_local(const std::string &name, const std::string &value) {
+  const char *setting = name.c_str(), *text = value.c_str();
+  guarded([=] {
+    (void)set_config_option(setting, text, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+                            false);
+  });
+}
+
+// Runs the statements of a plan as the session's role, by the policies of the request.
+class ShapeMaker {
+ public:
+  ShapeMaker(const LoadPlan &plan, const LoadRequest &request) : plan_(plan), request_(request) {}
+
+  void make() {
+    for (const ShapeStatement &statement : plan_.shape) {
+      try {
+        make(statement);
+      } catch (const Error &error) {
+        // The server's context quotes the statement; its place says as much.
+        Error placed = error;
+        placed.context = statement.place.text();
+        throw placed;
+      }
+    }
+  }
+
+  std::vector<std::string> remarks() const {
+    std::vector<std::string> remarks;
+    for (const auto &[what, times] : skipped_) remarks.push_back(std::to_string(times) + " " + what);
+    return remarks;
+  }
+
+ private:
+  void make(const ShapeStatement &statement);
+  void make_owned(const ShapeStatement &statement);
+  void make_extension(const Statement &what, const std::string &text);
+  void check_global(const Statement &what) const;
+  bool exists(const std::string &role) const {
+    return query_value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", {role}).has_value();
+  }
+  bool is_ours(const std::string &role) const {
+    return *query_value("SELECT pg_catalog.pg_has_role(session_user, $1::name, 'USAGE')", {role}) == "t";
+  }
+  // True if it ran; false, and undone, if the role lacks the right.
+  bool run_if_permitted(const std::string &text);
+
+  const LoadPlan &plan_;
+  const LoadRequest &request_;
+  std::map<std::string, int> skipped_;
+};
+
+void ShapeMaker::make(const ShapeStatement &statement) {
+  using Kind = Statement::Kind;
+  const Statement &what = statement.what;
+  switch (what.kind) {
+    case Kind::setting:
+      return set_local(what.setting, what.setting_value);
+    case Kind::create_schema:
+      return;  // all schemas of the plan are there already
+    case Kind::owner:
+      return make_owned(statement);
+    case Kind::grant:
+      for (const std::string &role : what.roles)
+        if (!exists(role)) {
+          skipped_["grants to roles that do not exist skipped"]++;
+          return;
+        }
+      if (!run_if_permitted(statement.text)) skipped_["grants that the caller may not make skipped"]++;
+      return;
+    case Kind::extension:
+      return make_extension(what, statement.text);
+    case Kind::comment_on_extension:
+      return;  // its control file has given it one
+    case Kind::global:
+      return check_global(what);
+    default:
+      execute(statement.text);
+  }
+}
+
+void ShapeMaker::make_owned(const ShapeStatement &statement) {
+  const std::vector<std::string> &roles = statement.what.roles;
+  if (!request_.keep_owners) {
+    skipped_["owners skipped as asked"]++;
+  } else if (!roles.empty() && !exists(roles[0])) {
+    skipped_["owners skipped, their roles do not exist"]++;
+  } else if ((!roles.empty() && !is_ours(roles[0])) || !run_if_permitted(statement.text)) {
+    skipped_["owners skipped, the caller may not set them"]++;
+  }
+}
+
+bool ShapeMaker::run_if_permitted(const std::string &text) {
+  try {
+    in_subtransaction([&] { execute(text); });
+    return true;
+  } catch (const Error &error) {
+    if (error.sqlstate != "42501") throw;
+    return false;
+  }
+}
+
+void ShapeMaker::make_extension(const Statement &what, const std::string &text) {
+  if (query_value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = $1", {what.name})) return;
+  bool in_stage = false;
+  for (const std::string &schema : plan_.schemas) in_stage = in_stage || schema == what.schema;
+  // Anywhere else it would stay if the run failed.
+  if (!in_stage)
+    throw Error("42704", "extension \"" + what.name + "\" does not exist in this database", {},
+                "Create it with CREATE EXTENSION " + quote(what.name) + ", then load again.");
+  execute(text);
+}
+
+void ShapeMaker::check_global(const Statement &what) const {
+  static const std::map<std::string, std::string> catalogs = {
+      {"foreign-data wrapper", "SELECT 1 FROM pg_catalog.pg_foreign_data_wrapper WHERE fdwname = $1"},
+      {"server", "SELECT 1 FROM pg_catalog.pg_foreign_server WHERE srvname = $1"},
+      {"user mapping", "SELECT 1 FROM pg_catalog.pg_user_mappings WHERE srvname = $1"},
+      {"language", "SELECT 1 FROM pg_catalog.pg_language WHERE lanname = $1"},
+      {"access method", "SELECT 1 FROM pg_catalog.pg_am WHERE amname = $1"}};
+  if (query_value(catalogs.at(what.global_kind), {what.name})) return;
+  throw Error("42704", what.global_kind + " \"" + what.name + "\" does not exist",
+              "It belongs to the database, not to a schema, and a load changes only schemas.",
+              "Create it first, then load again.");
+}
+
+// Names that no run before and no schema now has.
+std::vector<StagedSchema> name_schemas(const LoadPlan &plan, int64_t run_id) {
+  std::vector<StagedSchema> schemas;
+  for (size_t i = 0; i < plan.schemas.size(); i++) {
+    std::string suffix = std::to_string(run_id) + "_" + std::to_string(i + 1);
+    schemas.push_back({plan.schemas[i], "pagila_repl_stage_" + suffix, "pagila_repl_old_" + suffix,
+                       schema_oid(plan.schemas[i]), InvalidOid});
+  }
+  return schemas;
+}
+
+void take_place_of_live(StagedSchema &schema) {
+  if (schema.live_oid != InvalidOid) rename_schema(schema.name, schema.old);
+  execute("CREATE SCHEMA " + quote(schema.name));
+  schema.stage_oid = schema_oid(schema.name);
+  if (schema.live_oid == InvalidOid) return;
+  carry_schema_properties(schema.live_oid, schema.stage_oid);
+  move_extensions(schema.live_oid, schema.name);
+}
+
+// Extensions made by the dump stay in the stage.
+void give_place_back(const StagedSchema &schema, const std::vector<std::string> &moved) {
+  for (const std::string &extension : moved)
+    as_extension_owner([&] {
+      if (query_value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = $1 AND extnamespace = $2::oid",
+                      {extension, to_text(schema.stage_oid)}))
+        execute("ALTER EXTENSION " + quote(extension) + " SET SCHEMA " + quote(schema.old));
+    });
+  rename_schema(schema.name, schema.stage);
+  if (schema.live_oid != InvalidOid) rename_schema(schema.old, schema.name);
+}
+
+std::vector<std::string> extensions_in(Oid schema) {
+  std::vector<std::string> names;
+  for (const Row &row : query("SELECT extname FROM pg_catalog.pg_extension WHERE extnamespace = $1::oid ORDER BY 1",
+                              {to_text(schema)}))
+    names.push_back(*row[0]);
+  return names;
+}
+
+void register_leftover(const StagedSchema &schema, int64_t run_id) {
+  as_extension_owner([&] {
+    execute("INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id) VALUES ($1::oid, $2, $3::bigint)",
+            {to_text(schema.stage_oid), schema.stage, std::to_string(run_id)});
+  });
+}
+
+}  // namespace
+
+std::vector<std::string> Stage::stage_oids() const {
+  std::vector<std::string> oids;
+  for (const StagedSchema &schema : schemas) oids.push_back(to_text(schema.stage_oid));
+  return oids;
+}
+
+std::vector<std::string> Stage::live_oids() const {
+  std::vector<std::string> oids;
+  for (const StagedSchema &schema : schemas)
+    if (schema.live_oid != InvalidOid) oids.push_back(to_text(schema.live_oid));
+  return oids;
+}
+
+const StagedSchema &Stage::of(const std::string &name) const {
+  for (const StagedSchema &schema : schemas)
+    if (schema.name == name) return schema;
+  throw Error("3F000", "schema \"" + name + "\" does not exist", "The dump creates nothing in it.");
+}
+
+void check_may_replace(const std::vector<std::string> &schemas) {
+  if (*query_value("SELECT pg_catalog.has_database_privilege(session_user, pg_catalog.current_database(), 'CREATE')") != "t")
+    throw Error("42501", "permission denied for database \"" + *query_value("SELECT pg_catalog.current_database()") + "\"",
+                "A run creates schemas.", "Grant CREATE on the database to the role that runs it.");
+  for (const Row &row : query(
+           R"(SELECT nspname, pg_catalog.pg_has_role(session_user, nspowner, 'USAGE') FROM pg_catalog.pg_namespace
+               WHERE nspname = ANY ($1::text[]) ORDER BY 1)",
+           {array_literal(schemas)}))
+    if (*row[1] != "t")
+      throw Error("42501", "must be owner of schema \"" + *row[0] + "\"", "A run replaces the schema as a whole.",
+                  "Run it as a role that owns the schema.");
+  std::vector<Row> fixed = query(
+      R"(SELECT pg_catalog.string_agg(pg_catalog.format('"%s" in schema "%s"', e.extname, n.nspname), ', ' ORDER BY 1)
+           FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+          WHERE n.nspname = ANY ($1::text[]) AND NOT e.extrelocatable)",
+      {array_literal(schemas)});
+  if (fixed[0][0])
+    throw Error("0A000", "extensions in the schemas to replace cannot be moved", "Not relocatable: " + *fixed[0][0] + ".",
+                "Create them in a schema of their own.");
+}
+
+void move_extensions(Oid from, const std::string &to) {
+  std::vector<std::string> names = extensions_in(from);
+  as_extension_owner([&] {
+    for (const std::string &name : names) execute("ALTER EXTENSION " + quote(name) + " SET SCHEMA " + quote(to));
+  });
+}
+
+Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_id) {
+  return in_transaction([&] {
+    // What the server says of the statements is not news to the caller; errors come anyway.
+    set_local("client_min_messages", "warning");
+    Stage stage;
+    stage.schemas = name_schemas(plan, run_id);
+    std::map<std::string, std::vector<std::string>> moved;
+    for (StagedSchema &schema : stage.schemas) {
+      if (schema.live_oid != InvalidOid) moved[schema.name] = extensions_in(schema.live_oid);
+      take_place_of_live(schema);
+    }
+    PR_FAULT("shape");
+
+    ShapeMaker maker(plan, request);
+    maker.make();
+    stage.remarks = maker.remarks();
+
+    set_local("search_path", "pg_catalog, pg_temp");
+    set_local("default_tablespace", "");
+    set_local("standard_conforming_strings", "on");
+    for (const StagedSchema &schema : stage.schemas) {
+      give_place_back(schema, moved[schema.name]);
+      register_leftover(schema, run_id);
+    }
+    stage.stripped = strip(stage.stage_oids());
+    return stage;
+  });
+}
+
+}  // namespace pagila_repl

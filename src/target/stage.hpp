@@ -1,0 +1,43 @@
+// The staged copy: schemas under names of their own that hold the new copy before anyone sees it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/load_plan.hpp"
+#include "core/load_request.hpp"
+#include "pg/server.hpp"
+#include "target/strip.hpp"
+
+namespace pagila_repl {
+
+struct StagedSchema {
+  std::string name;    // as it is to be seen: "public"
+  std::string stage;   // as it is called until then
+  std::string old;     // as the replaced one is called after
+  Oid live_oid = InvalidOid;  // of the schema there now, if any
+  Oid stage_oid = InvalidOid;
+};
+
+struct Stage {
+  std::vector<StagedSchema> schemas;
+  std::vector<Stripped> stripped;       // what is to be built again once the rows are in
+  std::vector<std::string> remarks;     // what was skipped
+  std::vector<std::string> stage_oids() const;
+  std::vector<std::string> live_oids() const;
+  // The staged schema for a name of the dump.
+  const StagedSchema &of(const std::string &schema) const;
+};
+
+// Checks that the session's role may replace the schemas and that every extension in them can be moved. Throws 42501,
+// 0A000. Needs a transaction.
+void check_may_replace(const std::vector<std::string> &schemas);
+
+// Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
+// indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
+Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_id);
+
+// The extensions that live in a schema move with its name. Needs a transaction.
+void move_extensions(Oid from, const std::string &to);
+
+}  // namespace pagila_repl

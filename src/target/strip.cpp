@@ -1,0 +1,236 @@
+// Captures and drops what would slow down the loading of rows.
+//
+// The definitions come from the server (pg_get_indexdef and its kin), which prints stage names, so they can be run as
+// they are before publishing.
+
+#include "target/strip.hpp"
+
+#include <map>
+#include <set>
+
+#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+#include "utils/ruleutils.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+std::string schema_list(const std::vector<std::string> &oids) {
+  std::string list = "ARRAY[";
+  for (size_t i = 0; i < oids.size(); i++) list += (i ? "," : "") + oids[i];
+  return list + "]::oid[]";
+}
+
+// Rules and triggers of tables. `clones` of triggers on partitions come back with their parents; only their state is kept.
+std::vector<Stripped> strip_triggers(const std::string &schemas) {
+  std::vector<Stripped> stripped;
+  for (const Row &row : query(
+           "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgname, pg_catalog.quote_ident(t.tgname),"
+           "       pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled, t.tgparentid,"
+           "       pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname"
+           "  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
+           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal"
+           " ORDER BY t.tgparentid <> 0, c.relname, t.tgname")) {
+    bool clone = *row[5] != "0";
+    Stripped trigger{Stripped::Group::trigger, "trigger", *row[7], *row[1], {}, {}};
+    if (!clone) {
+      execute("DROP TRIGGER " + *row[2] + " ON " + *row[0]);
+      trigger.create.push_back(*row[3]);
+    }
+    static const std::map<std::string, std::string> switches = {
+        {"D", "DISABLE TRIGGER "}, {"R", "ENABLE REPLICA TRIGGER "}, {"A", "ENABLE ALWAYS TRIGGER "},
+        {"O", "ENABLE TRIGGER "}};
+    if (clone || *row[4] != "O")
+      trigger.create.push_back("ALTER TABLE ONLY " + *row[0] + " " + switches.at(*row[4]) + *row[2]);
+    if (row[6])
+      trigger.create.push_back("COMMENT ON TRIGGER " + *row[2] + " ON " + *row[0] + " IS " + quote_literal(*row[6]));
+    stripped.push_back(trigger);
+  }
+  for (const Row &row : query(
+           "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename, pg_catalog.quote_ident(r.rulename),"
+           "       pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled, pg_catalog.obj_description(r.oid, 'pg_rewrite'),"
+           "       n.nspname"
+           "  FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class"
+           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename")) {
+    Stripped rule{Stripped::Group::trigger, "rule", *row[6], *row[1], {*row[3]}, {}};
+    execute("DROP RULE " + *row[2] + " ON " + *row[0]);
+    static const std::map<std::string, std::string> switches = {
+        {"D", "DISABLE RULE "}, {"R", "ENABLE REPLICA RULE "}, {"A", "ENABLE ALWAYS RULE "}};
+    if (*row[4] != "O") rule.create.push_back("ALTER TABLE " + *row[0] + " " + switches.at(*row[4]) + *row[2]);
+    if (row[5])
+      rule.create.push_back("COMMENT ON RULE " + *row[2] + " ON " + *row[0] + " IS " + quote_literal(*row[5]));
+    stripped.push_back(rule);
+  }
+  return stripped;
+}
+
+std::string constraint_definition(const std::string &oid) {
+  Oid constraint = static_cast<Oid>(std::stoul(oid));
+  std::string definition = guarded([constraint]() -> const char * { return pg_get_constraintdef_command(constraint); });
+  return definition;
+}
+
+// Keys of partitioned tables are made on the parent alone; their parts are attached.
+std::string on_parent_alone(const std::string &alter_table) {
+  static const std::string head = "ALTER TABLE ";
+  return head + "ONLY " + alter_table.substr(head.size());
+}
+
+std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
+  std::vector<Stripped> stripped;
+  for (const Row &row : query(
+           "SELECT k.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), k.conname,"
+           "       pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'),"
+           "       n.nspname"
+           "  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
+           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+           " WHERE c.relnamespace = ANY (" + schemas + ") AND k.contype = 'f' AND k.conparentid = 0"
+           " ORDER BY c.relname, k.conname")) {
+    Stripped key{Stripped::Group::foreign_key, "constraint", *row[5], *row[2], {constraint_definition(*row[0])}, {}};
+    execute("ALTER TABLE " + *row[1] + " DROP CONSTRAINT " + *row[3]);
+    if (row[4])
+      key.create.push_back("COMMENT ON CONSTRAINT " + *row[3] + " ON " + *row[1] + " IS " + quote_literal(*row[4]));
+    stripped.push_back(key);
+  }
+  return stripped;
+}
+
+struct Index {
+  std::string oid, parent, root, schema, table, name, quoted, qualified, constraint, quoted_constraint;
+  std::vector<std::string> create;
+  std::string tablespace;
+  std::vector<std::string> attach, settings;
+};
+
+std::vector<Index> read_indexes(const std::string &schemas) {
+  std::vector<Index> indexes;
+  for (const Row &row : query(
+           "SELECT i.indexrelid, COALESCE(h.inhparent, 0), COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid,"
+           "       pg_catalog.format('%I.%I', n.nspname, c.relname), x.relname, pg_catalog.quote_ident(x.relname),"
+           "       pg_catalog.format('%I.%I', n.nspname, x.relname), k.oid, pg_catalog.quote_ident(k.conname),"
+           "       pg_catalog.pg_get_indexdef(i.indexrelid), COALESCE(s.spcname, ''), c.relkind = 'p',"
+           "       i.indisclustered, i.indisreplident,"
+           "       pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(k.oid, 'pg_constraint'),"
+           "       pg_catalog.quote_ident(p.relname), n.nspname"
+           "  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
+           "       JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid"
+           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+           "       LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.indexrelid"
+           "       LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent"
+           "       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')"
+           "       LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace"
+           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p')"
+           // Real indexes first, those that only hold parts together last.
+           " ORDER BY c.relkind = 'p', c.relname, k.contype = 'p' DESC NULLS LAST, x.relname")) {
+    Index index;
+    index.oid = *row[0];
+    index.parent = *row[1];
+    index.root = *row[2];
+    index.schema = *row[17];
+    index.table = *row[3];
+    index.name = *row[4];
+    index.quoted = *row[5];
+    index.qualified = *row[6];
+    bool partitioned = *row[11] == "t";
+    if (row[7]) {
+      index.constraint = *row[7];
+      index.quoted_constraint = *row[8];
+      std::string definition = constraint_definition(*row[7]);
+      index.create.push_back(partitioned ? on_parent_alone(definition) : definition);
+    } else {
+      index.create.push_back(*row[9]);
+      index.tablespace = *row[10];
+    }
+    if (index.parent != "0") {
+      std::string schema = index.qualified.substr(0, index.qualified.size() - index.quoted.size());
+      index.attach.push_back("ALTER INDEX " + schema + *row[16] + " ATTACH PARTITION " + index.qualified);
+    }
+    if (*row[12] == "t") index.settings.push_back("ALTER TABLE " + index.table + " CLUSTER ON " + index.quoted);
+    if (*row[13] == "t")
+      index.settings.push_back("ALTER TABLE ONLY " + index.table + " REPLICA IDENTITY USING INDEX " + index.quoted);
+    if (row[14]) index.settings.push_back("COMMENT ON INDEX " + index.qualified + " IS " + quote_literal(*row[14]));
+    if (row[15])
+      index.settings.push_back("COMMENT ON CONSTRAINT " + index.quoted_constraint + " ON " + index.table + " IS " +
+                               quote_literal(*row[15]));
+    indexes.push_back(index);
+  }
+  return indexes;
+}
+
+void read_index_statistics(std::vector<Index> &indexes, const std::string &schemas) {
+  std::map<std::string, Index *> by_oid;
+  for (Index &index : indexes) by_oid[index.oid] = &index;
+  for (const Row &row : query(
+           "SELECT a.attrelid, a.attnum, a.attstattarget FROM pg_catalog.pg_attribute a"
+           "  JOIN pg_catalog.pg_class x ON x.oid = a.attrelid"
+           " WHERE x.relnamespace = ANY (" + schemas + ") AND x.relkind IN ('i', 'I') AND a.attstattarget >= 0")) {
+    auto found = by_oid.find(*row[0]);
+    if (found == by_oid.end()) continue;
+    Index &index = *found->second;
+    index.settings.push_back("ALTER INDEX " + index.qualified + " ALTER COLUMN " + *row[1] + " SET STATISTICS " + *row[2]);
+  }
+}
+
+// Roots of index trees of which a part is needed by something that is not stripped, such as a view that groups by a key.
+std::set<std::string> needed_roots(const std::string &schemas) {
+  std::set<std::string> roots;
+  for (const Row &row : query(
+           "SELECT DISTINCT COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid"
+           "  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
+           "       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')"
+           "       JOIN pg_catalog.pg_depend d"
+           "         ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indexrelid)"
+           "         OR (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid = k.oid)"
+           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p') AND d.deptype IN ('n', 'a')"
+           "   AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid)"))
+    roots.insert(*row[0]);
+  return roots;
+}
+
+void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) {
+  std::vector<Index> indexes = read_indexes(schemas);
+  read_index_statistics(indexes, schemas);
+  std::set<std::string> needed = needed_roots(schemas);
+
+  std::vector<Stripped> attached, settings;
+  for (const Index &index : indexes) {
+    if (needed.count(index.root) > 0) continue;
+    // The parts go with the whole.
+    if (index.parent == "0") {
+      if (index.constraint.empty())
+        execute("DROP INDEX " + index.qualified);
+      else
+        execute("ALTER TABLE " + index.table + " DROP CONSTRAINT " + index.quoted_constraint);
+    }
+    stripped.push_back({Stripped::Group::index, index.constraint.empty() ? "index" : "constraint", index.schema,
+                        index.name, index.create, index.tablespace});
+    if (!index.attach.empty())
+      attached.push_back({Stripped::Group::index, "index", index.schema, index.name, index.attach, {}});
+    if (!index.settings.empty())
+      settings.push_back({Stripped::Group::setting, "setting", index.schema, index.name, index.settings, {}});
+  }
+  stripped.insert(stripped.end(), attached.begin(), attached.end());
+  stripped.insert(stripped.end(), settings.begin(), settings.end());
+}
+
+}  // namespace
+
+std::vector<Stripped> strip(const std::vector<std::string> &stage_oids) {
+  std::vector<Stripped> all;
+  std::string schemas = schema_list(stage_oids);
+  std::vector<Stripped> triggers = strip_triggers(schemas);
+  // Before the keys they refer to.
+  std::vector<Stripped> foreign_keys = strip_foreign_keys(schemas);
+  strip_indexes(schemas, all);
+  all.insert(all.end(), foreign_keys.begin(), foreign_keys.end());
+  all.insert(all.end(), triggers.begin(), triggers.end());
+  return all;
+}
+
+}  // namespace pagila_repl

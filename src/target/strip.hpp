@@ -1,0 +1,25 @@
+// Takes indexes, constraints, triggers and rules off the empty staged tables, and knows how to put them back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+// Something taken off, in the order in which it is to be put back.
+struct Stripped {
+  enum class Group { index, foreign_key, trigger, setting };
+  Group group;
+  std::string kind;                  // for the run's steps
+  std::string schema, object;        // schema by its stage name
+  std::vector<std::string> create;   // statements, with stage names
+  std::string tablespace;            // default_tablespace while they run
+};
+
+// Takes everything off the tables in these schemas. What other objects of the shape need (a primary key that a view
+// groups by) stays. Needs a transaction with search_path = pg_catalog.
+std::vector<Stripped> strip(const std::vector<std::string> &stage_oids);
+
+}  // namespace pagila_repl

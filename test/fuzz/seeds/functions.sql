@@ -1,0 +1,6 @@
+CREATE OR REPLACE FUNCTION f(a int) RETURNS int LANGUAGE sql
+BEGIN ATOMIC
+ SELECT CASE WHEN a > 0 THEN 1 ELSE 2 END;
+ SELECT ';';
+END;
+CREATE FUNCTION g() RETURNS text LANGUAGE plpgsql AS $_$ begin return '$$;'; end $_$;

@@ -1,0 +1,6 @@
+INSERT INTO public.t VALUES (1, 'it''s', NULL, true, -1.5e+3, B'101', DEFAULT);
+INSERT INTO public.t VALUES (2, E'a\n\x41\u00e9', NULL, false, .5, X'1F', DEFAULT);
+INSERT INTO t (a, "B ""c") OVERRIDING SYSTEM VALUE VALUES
+	(1, 'x'),
+	(2, 'y') ON CONFLICT DO NOTHING;
+INSERT INTO z DEFAULT VALUES;
