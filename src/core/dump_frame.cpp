@@ -12,7 +12,7 @@ constexpr size_t kMaxRestrictToken = 1024;
 
 bool DumpFrame::skip_to_statement() {
   // The line a statement has just ended on is not free for a meta-command.
-  if (seen_statement_) last_text_line_ = in_.line();
+  if (!in_.at_line_start()) last_text_line_ = in_.line();
   for (;;) {
     int c = in_.peek();
     if (c == DumpInput::kEnd) return false;

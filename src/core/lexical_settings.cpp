@@ -14,11 +14,17 @@ struct Setting {
   std::string name, value;
 };
 
+std::string in_lower_case(const std::string &text) {
+  std::string result;
+  std::transform(text.begin(), text.end(), std::back_inserter(result), lower);
+  return result;
+}
+
 // The content of a word, a "name" or a plain 'string'; nothing for other ways of writing it.
 std::optional<std::string> content(const std::string &token) {
   if (token.empty()) return std::nullopt;
   if (token[0] != '\'' && token[0] != '"') {
-    if (token.find_first_of("'\"$&") != std::string::npos) return std::nullopt;
+    if (token[0] == '$' || token.find_first_of("'\"") != std::string::npos) return std::nullopt;
     return token;
   }
   std::string inside = token.substr(1, token.size() - 2);
@@ -26,25 +32,24 @@ std::optional<std::string> content(const std::string &token) {
   return inside;
 }
 
-// SET [SESSION | LOCAL] name {= | TO} value, or SET NAMES value
-std::optional<Setting> setting_of(const StatementText &statement) {
+// SET [SESSION | LOCAL] name {= | TO} value, or SET NAMES value. Anything else has no name, or a value that is empty if
+// it is written in a way not understood here.
+Setting setting_of(const StatementText &statement, const DumpInput &in) {
   auto &tokens = statement.tokens;
-  if (tokens.size() < 3 || !is_word(tokens[0], "set")) return std::nullopt;
-  size_t at = is_word(tokens[1], "session") || is_word(tokens[1], "local") ? 2 : 1;
+  if (tokens.size() < 3 || !is_word(tokens[0], "set")) return {};
+  size_t name_at = is_word(tokens[1], "session") || is_word(tokens[1], "local") ? 2 : 1;
+  size_t value_at = name_at + 2;
   Setting setting;
-  size_t value_at = at + 2;
-  if (is_word(tokens[at], "names")) {
+  if (is_word(tokens[name_at], "names")) {
     setting.name = "client_encoding";
-    value_at = at + 1;
+    value_at = name_at + 1;
   } else {
-    std::optional<std::string> name = content(tokens[at]);
-    if (!name) return std::nullopt;
-    std::transform(name->begin(), name->end(), std::back_inserter(setting.name), lower);
-    if (at + 1 >= tokens.size() || !(tokens[at + 1] == "=" || is_word(tokens[at + 1], "to"))) return std::nullopt;
+    std::optional<std::string> name = content(tokens[name_at]);
+    if (!name)
+      throw in.error("0A000", "SET is not in the form pg_dump writes", "The name of the setting is written with escapes.");
+    setting.name = in_lower_case(*name);
   }
-  if (tokens.size() != value_at + 1) return std::nullopt;
-  setting.value = content(tokens[value_at]).value_or("");
-  std::transform(setting.value.begin(), setting.value.end(), setting.value.begin(), lower);
+  if (statement.token_count == value_at + 1) setting.value = in_lower_case(content(tokens[value_at]).value_or(""));
   return setting;
 }
 
@@ -83,13 +88,11 @@ std::optional<bool> boolean(const std::string &value) {
 }  // namespace
 
 void apply_lexical_setting(const StatementText &statement, DumpInput &in, SqlLexer &lexer) {
-  std::optional<Setting> setting = setting_of(statement);
-  if (!setting) return;
-  if (setting->name == "client_encoding") set_client_encoding(setting->value, in);
-  if (setting->name == "standard_conforming_strings") {
-    std::optional<bool> on = boolean(setting->value);
-    if (!on) 
-      throw in.error("22023", "standard_conforming_strings is set to something that is not on or off");
+  Setting setting = setting_of(statement, in);
+  if (setting.name == "client_encoding") set_client_encoding(setting.value, in);
+  if (setting.name == "standard_conforming_strings") {
+    std::optional<bool> on = boolean(setting.value);
+    if (!on) throw in.error("22023", "standard_conforming_strings is set to something that is not on or off");
     lexer.set_standard_conforming_strings(*on);
   }
 }

@@ -104,13 +104,12 @@ class CopyClauses {
 }  // namespace
 
 StatementText read_statement_text(DumpInput &in, SqlLexer &lexer) {
-  constexpr size_t kMaxTokens = 8, kMaxTokenSize = 128;
+  constexpr size_t kMaxTokens = 8, kMaxTokenSize = 1024;
   StatementText statement;
   statement.line = in.line();
   lexer.start_text();
   AtomicBody body;
   CopyClauses copy;
-  bool is_short = true;
   int depth = 0;
   for (;;) {
     SqlToken token = lexer.next(statement.text);
@@ -128,10 +127,8 @@ StatementText read_statement_text(DumpInput &in, SqlLexer &lexer) {
     body.see(place);
     copy.see(place);
     if (token.is_symbol(')') && depth > 0) --depth;
-    is_short = is_short && statement.tokens.size() < kMaxTokens && text.size() <= kMaxTokenSize;
-    if (is_short) statement.tokens.emplace_back(text);
+    if (statement.token_count++ < kMaxTokens) statement.tokens.emplace_back(text.substr(0, kMaxTokenSize));
   }
-  if (!is_short) statement.tokens.clear();
   statement.copy_from_stdin = copy.from_stdin();
   statement.copy_format = copy.format();
   return statement;

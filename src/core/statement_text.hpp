@@ -17,8 +17,8 @@ struct StatementText {
   uint64_t line = 0;             // of its first character
   bool copy_from_stdin = false;  // data lines follow
   CopyFormat copy_format = CopyFormat::text;
-  // The first words of it, as written, when it is short enough to be a SET that matters here; otherwise empty.
-  std::vector<std::string> tokens;
+  std::vector<std::string> tokens;  // the first ones as written, very long ones cut
+  size_t token_count = 0;           // of all
 };
 
 // The input stands at the first character; on return behind the semicolon.

@@ -1,31 +1,36 @@
 // Says how far a piece of text is well-formed UTF-8 without NUL, as the server would judge it.
 #include "core/utf8.hpp"
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 
 namespace pagila_repl {
 namespace {
 
-// The well-formed sequences of the Unicode standard, table 3-7: what follows the lead byte, and the range of the second.
+// The well-formed sequences of the Unicode standard, table 3-7: their length, and the range of the second byte.
 struct Sequence {
-  unsigned char length;
-  unsigned char second_from, second_to;
+  unsigned char length = 0;  // 0: no sequence begins like this
+  unsigned char second_from = 0x80, second_to = 0xBF;
 };
 
-Sequence sequence_of(unsigned char lead) {
-  if (lead >= 0xC2 && lead <= 0xDF) return {2, 0x80, 0xBF};
-  if (lead == 0xE0) return {3, 0xA0, 0xBF};
-  if (lead == 0xED) return {3, 0x80, 0x9F};
-  if (lead >= 0xE1 && lead <= 0xEF) return {3, 0x80, 0xBF};
-  if (lead == 0xF0) return {4, 0x90, 0xBF};
-  if (lead >= 0xF1 && lead <= 0xF3) return {4, 0x80, 0xBF};
-  if (lead == 0xF4) return {4, 0x80, 0x8F};
-  return {0, 0, 0};
+constexpr std::array<Sequence, 256> make_sequences() {
+  std::array<Sequence, 256> by_lead{};
+  for (size_t lead = 0x01; lead <= 0x7F; ++lead) by_lead[lead].length = 1;
+  for (size_t lead = 0xC2; lead <= 0xDF; ++lead) by_lead[lead].length = 2;
+  for (size_t lead = 0xE0; lead <= 0xEF; ++lead) by_lead[lead].length = 3;
+  for (size_t lead = 0xF0; lead <= 0xF4; ++lead) by_lead[lead].length = 4;
+  by_lead[0xE0].second_from = 0xA0;
+  by_lead[0xED].second_to = 0x9F;
+  by_lead[0xF0].second_from = 0x90;
+  by_lead[0xF4].second_to = 0x8F;
+  return by_lead;
 }
+constexpr std::array<Sequence, 256> kSequences = make_sequences();
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
+// As many whole words as are ASCII without NUL.
 const unsigned char *skip_ascii(const unsigned char *at, const unsigned char *end) {
   constexpr uint64_t kHighBits = 0x8080808080808080u, kOnes = 0x0101010101010101u;
   while (end - at >= 8) {
@@ -35,7 +40,6 @@ const unsigned char *skip_ascii(const unsigned char *at, const unsigned char *en
     if (((word | (word - kOnes)) & kHighBits) != 0) break;
     at += 8;
   }
-  while (at < end && *at != 0 && *at < 0x80) ++at;
   return at;
 }
 
@@ -44,12 +48,10 @@ const unsigned char *skip_ascii(const unsigned char *at, const unsigned char *en
 Utf8Prefix valid_utf8_prefix(std::string_view text) {
   auto *begin = reinterpret_cast<const unsigned char *>(text.data());
   const unsigned char *end = begin + text.size();
-  const unsigned char *at = begin;
-  for (;;) {
-    if (at < end && *at < 0x80) at = skip_ascii(at, end);
+  const unsigned char *at = skip_ascii(begin, end);
+  while (at < end) {
+    const Sequence sequence = kSequences[*at];
     auto length = static_cast<size_t>(at - begin);
-    if (at == end) return {length, false};
-    Sequence sequence = sequence_of(*at);
     if (sequence.length == 0) return {length, true};
     for (int i = 1; i < sequence.length; ++i) {
       if (at + i == end) return {length, false};
@@ -57,7 +59,9 @@ Utf8Prefix valid_utf8_prefix(std::string_view text) {
       if (!good) return {length, true};
     }
     at += sequence.length;
+    if (sequence.length == 1) at = skip_ascii(at, end);
   }
+  return {text.size(), false};
 }
 
 std::string_view clip_utf8(std::string_view text, size_t limit) {

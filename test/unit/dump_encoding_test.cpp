@@ -74,8 +74,13 @@ TEST(DumpEncoding, OfOtherStatementsDoesNotCount) {
 
 TEST(DumpEncoding, IsRefusedWhereABackslashMayBePartOfACharacter) {
   for (const char *name : {"SJIS", "'shift_jis'", "'SHIFT_JIS_2004'", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "'win-932'",
-                           "windows949", "E'SJ\\x49S'", "''"})
+                           "windows949", "E'SJ\\x49S'", "''", "$$SJIS$$", "'SJ'\n'IS'", "U&'SJ\\0049S'", "'SJ'\n''\n''\n''\n''\n''\n'IS'"})
     EXPECT_EQ(sqlstate(read_all("SET client_encoding = " + std::string(name) + ";")), "0A000") << name;
+}
+
+TEST(DumpEncoding, IsRefusedUnderANameWithEscapes) {
+  for (const char *name : {R"(U&"client\005fencoding")", R"(SESSION u&"standard_conforming_string!0073" UESCAPE '!')"})
+    EXPECT_EQ(sqlstate(read_all("SET " + std::string(name) + " = off;")), "0A000") << name;
 }
 
 TEST(DumpEncoding, LosesAByteOrderMarkOnlyAtTheStart) {

@@ -1,0 +1,140 @@
+# What the TAP tests share: servers with the extension, dumps to load, and the invariants every case is checked for.
+package PagilaTest;
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Copy qw(copy);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(new_node sample_dir pagila_dir load_sql run_sql sqlstate_of content is_unchanged no_residue last_run
+  write_file set_fault clear_fault wait_until leader_pid);
+
+# A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
+# conf => extra lines of postgresql.conf.
+sub new_node {
+    my ($name, %options) = @_;
+    my $node = PostgreSQL::Test::Cluster->new($name);
+    $node->init(extra => ['--encoding', 'UTF8', '--locale', 'C.UTF-8']);
+    $node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
+    if ($options{faults}) {
+        plan skip_all => 'PR_FAULTS_DIR is not set' unless $ENV{PR_FAULTS_DIR};
+        $node->append_conf('postgresql.conf', "dynamic_library_path = '$ENV{PR_FAULTS_DIR}:\$libdir'");
+    }
+    $node->start;
+    $node->safe_psql('postgres', 'CREATE DATABASE pagila');
+    $node->safe_psql('pagila', 'CREATE EXTENSION pagila_repl');
+    return $node;
+}
+
+# The generated sample: schema.sql, data.sql, combined.sql.
+sub sample_dir {
+    return $ENV{PR_SAMPLE_DIR} || die 'PR_SAMPLE_DIR is not set';
+}
+
+# The real Pagila, undef where the project has none.
+sub pagila_dir {
+    return $ENV{PAGILA_DIR};
+}
+
+# SELECT ... FROM pagila_load(...); options as SQL: force => 'true'.
+sub load_sql {
+    my ($schema, $data, %options) = @_;
+    my $arguments = "'$schema'" . (defined $data ? ", '$data'" : '');
+    $arguments .= ", $_ => $options{$_}" for sort keys %options;
+    return "SELECT status FROM pagila_load($arguments)";
+}
+
+# (stdout, stderr, exit code) of psql with SQLSTATEs in its messages. Never dies.
+sub run_sql {
+    my ($node, $sql, %options) = @_;
+    my ($out, $err) = ('', '');
+    my $code = $node->psql($options{db} // 'pagila', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err,
+        on_error_stop => 1, on_error_die => 0, %{ $options{psql} // {} });
+    return ($out, $err, $code);
+}
+
+# The SQLSTATE in psql's messages, '' if there is none.
+sub sqlstate_of {
+    my ($err) = @_;
+    return $err =~ /(?:ERROR|FATAL):\s+([0-9A-Z]{5}):/ ? $1 : '';
+}
+
+# Everything the schemas other than the extension's and the server's hold: shape and rows, as one digest-sized text.
+sub content {
+    my ($node, $db) = @_;
+    $db //= 'pagila';
+    my ($dump, $err) = run_command([ 'pg_dump', '--exclude-schema=pagila_repl', '--no-sync', $node->connstr($db) ]);
+    die "pg_dump failed: $err" if $err =~ /error/;
+    # Row order is not content, and \restrict has a random token.
+    return join("\n", sort grep { !/^\\(un)?restrict / } split /\n/, $dump);
+}
+
+# I1: nothing of the target differs from before.
+sub is_unchanged {
+    my ($node, $before, $what) = @_;
+    return ok(content($node) eq $before, "$what: target unchanged");
+}
+
+# I3: no stage, no replaced copy, no leader, no lock of a run.
+sub no_residue {
+    my ($node, $what) = @_;
+    my $sql = q{
+      SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%')
+          || ' schemas, ' || (SELECT count(*) FROM pagila_repl.leftover)
+          || ' leftovers, ' || (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader')
+          || ' leaders, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'};
+    my $clean = '0 schemas, 0 leftovers, 0 leaders, 0 locks';
+    my $found = '';
+    wait_until(sub { ($found) = run_sql($node, $sql); $found eq $clean }, 10);
+    return is($found, $clean, "$what: no residue");
+}
+
+# Columns of the newest run, as psql prints them unaligned.
+sub last_run {
+    my ($node, $columns) = @_;
+    my ($out) = run_sql($node, "SELECT $columns FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1");
+    return $out;
+}
+
+sub leader_pid {
+    my ($node) = @_;
+    my ($pid) = run_sql($node, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader'");
+    return $pid;
+}
+
+sub write_file {
+    my ($path, $text) = @_;
+    open(my $file, '>:raw', $path) or die "$path: $!";
+    print $file $text;
+    close $file or die "$path: $!";
+    return $path;
+}
+
+# Makes runs of this database fail at a fault point: "site:nth:action". Needs a node with faults.
+sub set_fault {
+    my ($node, $fault) = @_;
+    $node->safe_psql('pagila', "LOAD 'pagila_repl'; ALTER DATABASE pagila SET pagila_repl.fault = '$fault'");
+    return;
+}
+
+sub clear_fault {
+    my ($node) = @_;
+    $node->safe_psql('pagila', "LOAD 'pagila_repl'; ALTER DATABASE pagila RESET pagila_repl.fault");
+    return;
+}
+
+# Polls a condition; false if it does not come true in time.
+sub wait_until {
+    my ($condition, $seconds) = @_;
+    my $end = time + $seconds;
+    while (time < $end) {
+        return 1 if $condition->();
+        sleep 0.05;
+    }
+    return 0;
+}
+
+1;
