@@ -111,7 +111,7 @@ build_and_install() {
     quietly install as_root make -C "$root" install PG_CONFIG="$PG_CONFIG"
 }
 
-# start_server DIR: a new cluster in DIR, reachable only through the socket in DIR/socket. PGHOST and so on then name it.
+# start_server DIR: a new cluster in DIR, reached only through the socket in DIR/socket. PGHOST and so on then name it.
 start_server() {
   local dir=$1
   mkdir "$dir" "$dir/socket"

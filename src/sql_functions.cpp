@@ -13,6 +13,7 @@ extern "C" {
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -21,6 +22,7 @@ extern "C" {
 #include "storage/procarray.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -63,12 +65,15 @@ void check_not_in_run(const char *function) {
                     errmsg("%s cannot be called within a security-restricted operation", function)));
 }
 
+// Relations of the extension do not count: SELECT pagila_wait(run_id) FROM pagila_repl.run is a fair question.
 bool holds_lock_of_a_relation() {
+  Oid own_schema = get_namespace_oid("pagila_repl", true);
   LockData *locks = GetLockStatusData();
   for (int i = 0; i < locks->nelements; i++) {
     const LockInstanceData *lock = &locks->locks[i];
     if (lock->pid == MyProcPid && lock->holdMask != 0 && lock->locktag.locktag_type == LOCKTAG_RELATION &&
-        lock->locktag.locktag_field1 == MyDatabaseId && lock->locktag.locktag_field2 >= FirstNormalObjectId)
+        lock->locktag.locktag_field1 == MyDatabaseId && lock->locktag.locktag_field2 >= FirstNormalObjectId &&
+        get_rel_namespace(lock->locktag.locktag_field2) != own_schema)
       return true;
   }
   return false;

@@ -33,9 +33,9 @@ class DumpFrame {
   DumpInput &in_;
   SqlLexer &lexer_;
   std::string scratch_;
-  std::string restricted_by_;     // token of the \restrict that is open
-  uint64_t last_text_line_ = 0;   // where the last thing that is not white space ended
-  uint64_t complete_line_ = 0;    // of the comment "PostgreSQL database dump complete"
+  std::string restricted_by_;    // token of the \restrict that is open
+  uint64_t last_text_line_ = 0;  // where the last thing that is not white space ended
+  uint64_t complete_line_ = 0;   // of the comment "PostgreSQL database dump complete"
   bool seen_statement_ = false;
   bool has_header_ = false;
   bool has_trailer_ = false;

@@ -1,4 +1,5 @@
-// The bytes of a dump through one buffer of fixed size: checked for encoding, counted by byte and line. What is seen does not depend on how the source cuts its reads.
+// The bytes of a dump through one buffer of fixed size: checked for encoding, counted by byte and line. What is seen
+// does not depend on how the source cuts its reads.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,12 @@ class DumpInput {
   static constexpr int kEnd = -1;
   static constexpr size_t kMaxAhead = 64;
 
-  // `buffer` is at least kMaxAhead. `offset` and `line` say where in the file the source stands. The source must outlive
-  // the input.
+  // `buffer` is at least kMaxAhead. `offset` and `line` say where in the file the source stands. The source must
+  // outlive the input.
   DumpInput(ByteSource &source, size_t buffer, bool utf8, uint64_t offset = 0, uint64_t line = 1);
 
-  // The byte `ahead` (below kMaxAhead - 4) of the current one, as 0..255, or kEnd. Throws 22021 if it or one before is bad.
+  // The byte `ahead` (below kMaxAhead - 4) of the current one, as 0..255, or kEnd. Throws 22021 if it or one before is
+  // bad.
   int peek(size_t ahead = 0) {
     size_t at = pos_ + ahead;
     return at < checked_ ? static_cast<unsigned char>(buffer_[at]) : peek_further(ahead);

@@ -36,17 +36,18 @@ struct QualifiedName {
 struct RowBlock {
   enum class Form { copy, insert };
   Form form = Form::copy;
-  uint64_t begin = 0, end = 0;   // bytes of the file: copy: the data lines, without the line "\."; insert: the INSERT statements
-  uint64_t first_line = 0;       // line of the file (from 1) on which `begin` lies
-  uint64_t rows = 0;             // copy: data lines; insert: value tuples
-  bool rows_are_lines = true;    // false for CSV, whose rows may span lines
-  uint64_t bytes = 0;            // bytes of COPY text delivered
+  // Bytes of the file. copy: the data lines, without the line "\."; insert: the statements, with what is between them.
+  uint64_t begin = 0, end = 0;
+  uint64_t first_line = 0;                  // line of the file (from 1) on which `begin` lies
+  uint64_t rows = 0;                        // copy: data lines; insert: value tuples
+  bool rows_are_lines = true;               // false for CSV, whose rows may span lines
+  uint64_t bytes = 0;                       // bytes of COPY text delivered
   bool standard_conforming_strings = true;  // in force where the block begins
   bool utf8 = true;                         // UTF-8 was checked
   // insert only; for copy the statement's text says it all.
   QualifiedName table;
-  std::vector<std::string> columns;    // as listed, empty when not listed
-  std::vector<bool> is_default;        // per value: the keyword DEFAULT in every row, so not part of the COPY text
+  std::vector<std::string> columns;  // as listed, empty when not listed
+  std::vector<bool> is_default;      // per value: the keyword DEFAULT in every row, so not part of the COPY text
   enum class Overriding { none, system_value, user_value };
   Overriding overriding = Overriding::none;
   bool on_conflict_do_nothing = false;  // every statement ends with ON CONFLICT DO NOTHING
@@ -55,9 +56,9 @@ struct RowBlock {
 struct DumpItem {
   enum class Kind { statement, copy, insert };
   Kind kind = Kind::statement;
-  std::string text;      // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty
-  uint64_t line = 0;     // of the statement's first character, from 1
-  RowBlock block;        // copy and insert
+  std::string text;   // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty
+  uint64_t line = 0;  // of the statement's first character, from 1
+  RowBlock block;     // copy and insert
 };
 
 struct DumpReaderOptions {
@@ -81,8 +82,10 @@ class DumpReader {
   std::optional<DumpItem> next(RowSink *sink = nullptr);
 
   // Valid after next() returned nothing.
-  bool has_header() const;     // the comment "-- PostgreSQL database dump" was there
-  bool has_trailer() const;    // "-- PostgreSQL database dump complete", its closing "--" line and, after \restrict, \unrestrict
+  bool has_header() const;  // the comment "-- PostgreSQL database dump" was there
+  // The comment "-- PostgreSQL database dump complete" and its closing "--" line were there, no statement after them,
+  // and no \restrict is open.
+  bool has_trailer() const;
   uint64_t lines() const;
 
  private:
@@ -95,7 +98,7 @@ class InsertRows {
  public:
   InsertRows(ByteSource &source, const RowBlock &block, size_t buffer = 256 * 1024);
   ~InsertRows();
-  // As ByteSource::read: up to `size` bytes of COPY text, 0 at the end.
+  // As ByteSource::read: up to `size` bytes of COPY text, 0 at the end. Throws 55000 if they are not the block's rows.
   size_t read(char *buffer, size_t size);
 
  private:
@@ -103,8 +106,9 @@ class InsertRows {
   std::unique_ptr<State> state_;
 };
 
-// What the first bytes of a file say it is, when it is not a plain dump. Throws Error 0A000 (PGDMP, tar, gzip, zstd, xz,
-// bzip2, lz4, zip, cluster dump; hint names pg_restore or the decompressor) or 22021 (UTF-16). `head`: up to 512 bytes.
+// What the first bytes of a file say it is, when it is not a plain dump. Throws Error 0A000 (PGDMP, tar, gzip, zstd,
+// xz, bzip2, lz4, zip, cluster dump; hint names pg_restore or the decompressor) or 22021 (UTF-16). `head`: up to 512
+// bytes.
 void check_dump_signature(std::string_view head);
 
 }  // namespace pagila_repl

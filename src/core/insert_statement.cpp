@@ -10,8 +10,8 @@
 namespace pagila_repl {
 namespace {
 
-constexpr size_t kMaxNameSize = 63;    // NAMEDATALEN - 1
-constexpr size_t kMaxColumns = 1600;   // MaxHeapAttributeNumber
+constexpr size_t kMaxNameSize = 63;   // NAMEDATALEN - 1
+constexpr size_t kMaxColumns = 1600;  // MaxHeapAttributeNumber
 
 }  // namespace
 

@@ -51,7 +51,6 @@ class InsertStatement {
   void read_value(std::string &out);
   void read_key_word_value(std::string &out);
   void begin_string(size_t prefix, StringLiteral::Kind kind);
-  void add_default();
   void add_value(std::string &out);
   void note_value(bool is_default);
   void read_after_value(std::string &out);

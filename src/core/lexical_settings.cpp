@@ -46,7 +46,8 @@ Setting setting_of(const StatementText &statement, const DumpInput &in) {
   } else {
     std::optional<std::string> name = content(tokens[name_at]);
     if (!name)
-      throw in.error("0A000", "SET is not in the form pg_dump writes", "The name of the setting is written with escapes.");
+      throw in.error("0A000", "SET is not in the form pg_dump writes",
+                     "The name of the setting is written with escapes.");
     setting.name = in_lower_case(*name);
   }
   if (statement.token_count == value_at + 1) setting.value = in_lower_case(content(tokens[value_at]).value_or(""));
@@ -56,7 +57,8 @@ Setting setting_of(const StatementText &statement, const DumpInput &in) {
 // As the server compares the names of encodings.
 std::string letters_and_digits(const std::string &name) {
   std::string result;
-  std::copy_if(name.begin(), name.end(), std::back_inserter(result), [](char c) { return is_letter(c) || is_digit(c); });
+  std::copy_if(name.begin(), name.end(), std::back_inserter(result),
+               [](char c) { return is_letter(c) || is_digit(c); });
   return result;
 }
 
@@ -66,9 +68,9 @@ bool is_one_of(const std::string &word, std::initializer_list<const char *> word
 
 void set_client_encoding(const std::string &value, DumpInput &in) {
   std::string encoding = letters_and_digits(value);
-  bool unsafe = is_one_of(encoding, {"sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5",
-                                     "win950", "windows950", "gbk", "win936", "windows936", "uhc", "win949",
-                                     "windows949", "gb18030", "johab"});
+  bool unsafe = is_one_of(
+      encoding, {"sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5", "win950", "windows950",
+                 "gbk", "win936", "windows936", "uhc", "win949", "windows949", "gb18030", "johab"});
   // An empty name is one written in a way not understood here, and so may be any of them.
   if (unsafe || encoding.empty())
     throw in.error("0A000", "client_encoding of the dump is not supported",

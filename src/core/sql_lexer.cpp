@@ -112,7 +112,9 @@ SqlToken::Kind SqlLexer::string(std::string &text, Quoting quoting) {
 }
 
 SqlToken::Kind SqlLexer::number(std::string &text) {
-  auto digits = [&] { while (is_digit(in_.peek())) take(text, 1); };
+  auto digits = [&] {
+    while (is_digit(in_.peek())) take(text, 1);
+  };
   digits();
   if (in_.peek() == '.' && in_.peek(1) != '.') {
     take(text, 1);
@@ -197,8 +199,7 @@ void SqlLexer::take(std::string &text, size_t size) {
     in_.advance(size);
   }
   if (text.size() > max_text_)
-    throw Error("54000", "statement is too long",
-                "A statement may have up to " + std::to_string(max_text_) + " bytes.")
+    throw Error("54000", "statement is too long", "A statement may have up to " + std::to_string(max_text_) + " bytes.")
         .within(line_number(text_line_));
 }
 
@@ -217,7 +218,8 @@ Error meta_command_error(DumpInput &in) {
     for (; word.size() < kMaxCommandShown && (is_letter(c) || c == '_'); c = in.peek(word.size()))
       word.push_back(static_cast<char>(c));
   }
-  return in.error("42601", "psql meta-command " + (word.empty() ? word : "\\" + word + " ") + "is not allowed in a dump",
+  return in.error("42601",
+                  "psql meta-command " + (word.empty() ? word : "\\" + word + " ") + "is not allowed in a dump",
                   "Only \\restrict and \\unrestrict, each on a line of its own, are passed over.");
 }
 

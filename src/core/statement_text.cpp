@@ -13,9 +13,7 @@ struct TokenPlace {
   const SqlToken &token;
   std::string_view text;
   int depth;
-  bool is(std::string_view key_word) const {
-    return token.kind == SqlToken::Kind::word && is_word(text, key_word);
-  }
+  bool is(std::string_view key_word) const { return token.kind == SqlToken::Kind::word && is_word(text, key_word); }
 };
 
 // The body CREATE FUNCTION .. BEGIN ATOMIC .. END has semicolons of its own. psql takes any BEGIN for its start, and so
@@ -37,8 +35,8 @@ class AtomicBody {
   // CREATE [OR REPLACE] {FUNCTION | PROCEDURE}
   void note_start(const TokenPlace &place) {
     bool routine = place.is("function") || place.is("procedure");
-    bool expected = (words_ == 0 && place.is("create")) || (words_ == 1 && place.is("or")) ||
-                    (words_ == 2 && place.is("replace"));
+    bool expected =
+        (words_ == 0 && place.is("create")) || (words_ == 1 && place.is("or")) || (words_ == 2 && place.is("replace"));
     if (routine && (words_ == 1 || words_ == 3)) in_routine_ = true;
     words_ = expected ? words_ + 1 : 4;
   }

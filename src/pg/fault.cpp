@@ -4,6 +4,7 @@
 
 #ifdef PR_FAULTS
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -37,6 +38,18 @@ void stall() {
   });
 }
 
+// Holds the run while the file exists, so that a test can do something meanwhile and then let it go on.
+void wait_while_exists(const std::string &file) {
+  const char *path = file.c_str();
+  guarded([path] {
+    while (access(path, F_OK) == 0) {
+      CHECK_FOR_INTERRUPTS();
+      (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
+      ResetLatch(MyLatch);
+    }
+  });
+}
+
 void act(const std::string &action, const char *site) {
   if (action == "error") guarded([site] { elog(ERROR, "fault at %s", site); });
   if (action == "throw") throw Error("XX000", std::string("fault at ") + site);
@@ -46,6 +59,19 @@ void act(const std::string &action, const char *site) {
   if (action == "sigkill") kill(getpid(), SIGKILL);
   if (action == "exit") _exit(1);
   if (action == "stall") stall();
+  if (action.compare(0, 5, "wait:") == 0) wait_while_exists(action.substr(5));
+}
+
+// The action if the setting names this site and this is its nth passing, else empty.
+std::string due_action(const char *site) {
+  static std::map<std::string, int> passings;
+  if (fault_setting == nullptr || *fault_setting == '\0') return {};
+  std::string setting = fault_setting;
+  size_t first = setting.find(':');
+  size_t second = setting.find(':', first + 1);
+  if (first == std::string::npos || second == std::string::npos || setting.substr(0, first) != site) return {};
+  if (++passings[site] != atoi(setting.substr(first + 1).c_str())) return {};
+  return setting.substr(second + 1);
 }
 
 }  // namespace
@@ -55,14 +81,13 @@ void define_fault_setting() {
                              &fault_setting, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 
-void fault_point(const char *site) {
-  static std::map<std::string, int> passings;
-  if (fault_setting == nullptr || *fault_setting == '\0') return;
-  std::string setting = fault_setting;
-  size_t first = setting.find(':');
-  size_t second = setting.find(':', first + 1);
-  if (first == std::string::npos || second == std::string::npos || setting.substr(0, first) != site) return;
-  if (++passings[site] == atoi(setting.substr(first + 1).c_str())) act(setting.substr(second + 1), site);
+void fault_point(const char *site) { act(due_action(site), site); }
+
+int fault_errno(const char *site) {
+  std::string action = due_action(site);
+  if (action == "eio") return EIO;
+  act(action, site);
+  return 0;
 }
 
 }  // namespace pagila_repl

@@ -41,6 +41,7 @@ void fix_setting(const char *name, const char *value) { SetConfigOption(name, va
 
 // Settings of the role or database must not decide what a run does, or end it.
 void fix_settings() {
+  fix_setting("role", "none");
   fix_setting("search_path", "pg_catalog, pg_temp");
   fix_setting("session_replication_role", "origin");
   fix_setting("default_transaction_isolation", "read committed");

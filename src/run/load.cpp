@@ -61,8 +61,8 @@ int64_t find_same(const LoadPlan &plan, const std::string &fingerprint, const Dr
   return made_of == fingerprint ? run : 0;
 }
 
-std::string summary(const LoadPlan &plan, const Stage &stage) {
-  std::string text = std::to_string(plan.total_rows) + " rows in " + std::to_string(plan.rows.size()) + " tables";
+std::string summary(const LoadPlan &plan, const Stage &stage, const RunRecord &record) {
+  std::string text = std::to_string(record.rows()) + " rows in " + std::to_string(plan.rows.size()) + " tables";
   for (const auto *remarks : {&plan.remarks, &stage.remarks})
     for (const std::string &remark : *remarks) text += "; " + remark;
   return text;
@@ -132,13 +132,14 @@ void load(const LoadRequest &request, RunRecord &record) {
   Stage stage = stage_shape(plan, request, record.id());
   build_stage(dump, stage, request, record);
   enter(record, Phase::publish);
-  publish(stage, request, summary(plan, stage), record);
+  publish(stage, request, summary(plan, stage, record), record);
   clean(record);
 }
 
 // Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
 void end(RunRecord &record, const Error &error) {
   ignore_cancel_from_now_on();
+  PR_FAULT("end");
   Error recorded = error;
   RunStatus status = RunStatus::failed;
   if (error.sqlstate == "57014" && is_termination_requested()) {

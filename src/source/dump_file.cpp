@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "pg/boundary.hpp"
+#include "pg/fault.hpp"
 
 extern "C" {
 #include "common/cryptohash.h"
@@ -69,9 +70,17 @@ void check_not_virtual(int descriptor, const std::string &path) {
                   "It lies in a file system the kernel makes up.");
 }
 
+ssize_t try_to_read(int descriptor, char *buffer, size_t size, uint64_t offset) {
+  if (int error_number = PR_FAULT_ERRNO("read")) {
+    errno = error_number;
+    return -1;
+  }
+  return pread(descriptor, buffer, size, static_cast<off_t>(offset));
+}
+
 size_t read_at(int descriptor, char *buffer, size_t size, uint64_t offset, const std::string &path) {
   for (;;) {
-    ssize_t got = pread(descriptor, buffer, size, static_cast<off_t>(offset));
+    ssize_t got = try_to_read(descriptor, buffer, size, offset);
     if (got >= 0) return static_cast<size_t>(got);
     if (errno != EINTR) throw Error("58030", "could not read dump file " + quoted(path) + ": " + reason(errno));
     guarded([] { CHECK_FOR_INTERRUPTS(); });

@@ -26,7 +26,7 @@ struct Fill {
 // Fills that share a transaction: FREEZE needs the table truncated in it.
 struct FillGroup {
   std::vector<Fill> fills;
-  std::vector<std::string> tables_to_truncate;
+  Oid top = InvalidOid;  // the table, or the root of the partition tree
 };
 
 // Tells the waiting caller how far the rows are, at most once a second.
@@ -99,17 +99,21 @@ std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
     auto [at, is_new] = group_of.try_emplace(key, groups.size());
     if (is_new) {
       groups.emplace_back();
-      for (const Row &row : query(
-               R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                   WHERE c.relkind = 'r'
-                     AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
-               {std::to_string(key)}))
-        groups.back().tables_to_truncate.push_back(*row[0]);
+      groups.back().top = key;
     }
     groups[at->second].fills.push_back(fill);
   }
   return groups;
+}
+
+void truncate(Oid top) {
+  for (const Row &row : query(
+           R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind = 'r'
+                 AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
+           {std::to_string(top)}))
+    execute("TRUNCATE TABLE ONLY " + *row[0]);
 }
 
 // Where in the file a row of the stream is.
@@ -160,7 +164,7 @@ void check_count(const Fill &fill, uint64_t copied) {
 
 void fill_group(const FillGroup &group, const OpenRows &open_rows, RunRecord &record, Telltale &telltale,
                 ExpectedRows &expected) {
-  for (const std::string &table : group.tables_to_truncate) execute("TRUNCATE TABLE ONLY " + table);
+  truncate(group.top);
   for (const Fill &fill : group.fills) {
     const PlannedRows &rows = *fill.rows;
     record.begin_step("table", rows.table.schema, rows.table.name);
@@ -179,7 +183,13 @@ ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRow
   Telltale telltale(plan);
   std::vector<FillGroup> groups = in_transaction([&] { return group_fills(plan, stage); });
   for (const FillGroup &group : groups) {
-    in_transaction([&] { fill_group(group, open_rows, record, telltale, expected); });
+    in_transaction([&] {
+      auto fill = [&] { fill_group(group, open_rows, record, telltale, expected); };
+      if (stage.runs_own_code)
+        under_real_names(stage, fill);
+      else
+        fill();
+    });
     PR_FAULT("rows");
   }
   return expected;

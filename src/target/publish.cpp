@@ -77,12 +77,18 @@ void check_same_schemas(const Stage &stage) {
   }
 }
 
-void check_nothing_lost(const Stage &stage, const LoadRequest &request) {
+// Returns remarks on what is lost because the request allows it.
+std::string drop_what_is_allowed(const Stage &stage, const LoadRequest &request) {
   std::vector<std::string> names;
   for (const StagedSchema &schema : stage.schemas) names.push_back(schema.name);
   Drift drift = find_drift(names);
   check_drift(drift, request);
   for (const std::string &drop : drift.drops) execute(drop);
+  std::string remarks;
+  for (const std::string &lost : drift.modified) remarks += "; overwritten: " + lost;
+  for (const std::string &lost : drift.unmanaged) remarks += "; dropped: " + lost;
+  for (const std::string &lost : drift.dependents) remarks += "; dropped: " + lost;
+  return remarks;
 }
 
 void swap_names(const Stage &stage) {
@@ -90,6 +96,7 @@ void swap_names(const Stage &stage) {
     if (schema.live_oid != InvalidOid)
       execute("ALTER SCHEMA " + quote(schema.name) + " RENAME TO " + quote(schema.old));
     execute("ALTER SCHEMA " + quote(schema.stage) + " RENAME TO " + quote(schema.name));
+    give_rights(schema.stage_oid, schema.rights);
     if (schema.live_oid != InvalidOid) move_extensions(schema.live_oid, schema.name);
   }
 }
@@ -114,10 +121,10 @@ void try_to_publish(const Stage &stage, const LoadRequest &request, const std::s
                     const std::vector<Oid> &relations, RunRecord &record) {
   lock_within(relations, Clock::now() + longest_try());
   set_local("lock_timeout", std::to_string(longest_try().count()) + "ms");
-  check_nothing_lost(stage, request);
+  std::string lost = drop_what_is_allowed(stage, request);
   swap_names(stage);
   record_swap(stage, record.id());
-  record.succeeded(message);
+  record.succeeded(message + lost);
 }
 
 bool may_pass(const Error &error) { return error.sqlstate == "55P03" || error.sqlstate == "40P01"; }

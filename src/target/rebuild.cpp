@@ -28,11 +28,15 @@ Error in_seen_names(const Error &error, const Stage &stage) {
 
 template <class Work>
 void step(RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
-          const std::string &object, Work work) {
+          const std::string &object, bool real_names, Work work) {
   try {
     in_transaction([&] {
       record.begin_step(kind, schema, object);
-      record.end_step(work());
+      if (real_names)
+        under_real_names(stage, work);
+      else
+        work();
+      record.end_step();
     });
   } catch (const Error &error) {
     Error seen = in_seen_names(error, stage);
@@ -46,11 +50,10 @@ void step(RunRecord &record, const Stage &stage, const std::string &kind, const 
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
   for (const Stripped &stripped : stage.stripped) {
     if (stripped.group != group) continue;
-    step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, [&] {
+    step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, stage.runs_own_code, [&] {
       if (!stripped.tablespace.empty())
         execute("SELECT pg_catalog.set_config('default_tablespace', $1, true)", {stripped.tablespace});
       for (const std::string &statement : stripped.create) execute(statement);
-      return std::optional<uint64_t>();
     });
     PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
   }
@@ -58,15 +61,15 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
 
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
   for (const QualifiedName &view : plan.refreshes)
-    step(record, stage, "materialized view", view.schema, view.name, [&] {
-      execute("REFRESH MATERIALIZED VIEW " + quote(stage.of(view.schema).stage, view.name));
-      return std::optional<uint64_t>();
+    // Functions that a view calls name tables as they will be seen.
+    step(record, stage, "materialized view", view.schema, view.name, true, [&] {
+      execute("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
     });
 }
 
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
   for (const SequenceState &state : plan.sequences) {
-    step(record, stage, "sequence", state.sequence.schema, state.sequence.name, [&] {
+    step(record, stage, "sequence", state.sequence.schema, state.sequence.name, false, [&] {
       try {
         Value set = query_value(
             R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
@@ -79,7 +82,6 @@ void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) 
       } catch (const Error &error) {
         throw error.within(state.place.text());
       }
-      return std::optional<uint64_t>();
     });
     PR_FAULT("sequence");
   }
@@ -93,9 +95,8 @@ void analyze(const Stage &stage, RunRecord &record) {
         {array_literal(stage.stage_oids())});
   });
   for (const Row &row : tables)
-    step(record, stage, "analyze", seen_as(stage, *row[0]), *row[1], [&] {
-      execute("ANALYZE " + quote(*row[0], *row[1]));
-      return std::optional<uint64_t>();
+    step(record, stage, "analyze", seen_as(stage, *row[0]), *row[1], stage.runs_own_code, [&] {
+      execute("ANALYZE " + quote(stage.runs_own_code ? seen_as(stage, *row[0]) : *row[0], *row[1]));
     });
 }
 

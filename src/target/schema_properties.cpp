@@ -25,35 +25,53 @@ namespace pagila_repl {
 
 namespace {
 
-// GRANT could not restore the grantors, so the catalog row is written as ALTER SCHEMA ... OWNER TO writes it.
-void carry_owner_and_privileges(Oid from, Oid to) {
-  Relation catalog = table_open(NamespaceRelationId, RowExclusiveLock);
-  HeapTuple source = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(from));
-  HeapTuple target = SearchSysCacheCopy1(NAMESPACEOID, ObjectIdGetDatum(to));
-  if (!HeapTupleIsValid(source) || !HeapTupleIsValid(target)) elog(ERROR, "cache lookup failed for a schema");
+// Server code. Null if there are none.
+Acl *privileges_in(HeapTuple schema) {
+  bool none;
+  Datum privileges = SysCacheGetAttr(NAMESPACEOID, schema, Anum_pg_namespace_nspacl, &none);
+  return none ? nullptr : DatumGetAclP(privileges);
+}
 
-  Oid owner = ((Form_pg_namespace)GETSTRUCT(source))->nspowner;
-  bool no_privileges;
-  Datum privileges = SysCacheGetAttr(NAMESPACEOID, source, Anum_pg_namespace_nspacl, &no_privileges);
+SchemaRights read_rights(Oid schema) {
+  HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for schema %u", schema);
+  SchemaRights rights{((Form_pg_namespace)GETSTRUCT(tuple))->nspowner, nullptr};
+  Acl *privileges = privileges_in(tuple);
+  if (privileges != nullptr) {
+    rights.privileges = (Acl *)MemoryContextAlloc(TopMemoryContext, ACL_SIZE(privileges));
+    memcpy(rights.privileges, privileges, ACL_SIZE(privileges));
+  }
+  ReleaseSysCache(tuple);
+  return rights;
+}
+
+int members_of(Acl *privileges, Oid **members) {
+  *members = nullptr;
+  return privileges == nullptr ? 0 : aclmembers(privileges, members);
+}
+
+// GRANT could not restore the grantors, so the catalog row is written as ALTER SCHEMA ... OWNER TO writes it.
+void write_rights(Oid schema, SchemaRights rights) {
+  Relation catalog = table_open(NamespaceRelationId, RowExclusiveLock);
+  HeapTuple tuple = SearchSysCacheCopy1(NAMESPACEOID, ObjectIdGetDatum(schema));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for schema %u", schema);
+  Oid *old_members, *new_members;
+  int old_count = members_of(privileges_in(tuple), &old_members);
+  int new_count = members_of(rights.privileges, &new_members);
 
   Datum values[Natts_pg_namespace] = {};
   bool nulls[Natts_pg_namespace] = {};
   bool replaces[Natts_pg_namespace] = {};
-  values[Anum_pg_namespace_nspowner - 1] = ObjectIdGetDatum(owner);
+  values[Anum_pg_namespace_nspowner - 1] = ObjectIdGetDatum(rights.owner);
   replaces[Anum_pg_namespace_nspowner - 1] = true;
-  values[Anum_pg_namespace_nspacl - 1] = privileges;
-  nulls[Anum_pg_namespace_nspacl - 1] = no_privileges;
+  values[Anum_pg_namespace_nspacl - 1] = PointerGetDatum(rights.privileges);
+  nulls[Anum_pg_namespace_nspacl - 1] = rights.privileges == nullptr;
   replaces[Anum_pg_namespace_nspacl - 1] = true;
-  HeapTuple changed = heap_modify_tuple(target, RelationGetDescr(catalog), values, nulls, replaces);
+  HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls, replaces);
   CatalogTupleUpdate(catalog, &changed->t_self, changed);
 
-  changeDependencyOnOwner(NamespaceRelationId, to, owner);
-  if (!no_privileges) {
-    Oid *members;
-    int count = aclmembers(DatumGetAclP(privileges), &members);
-    updateAclDependencies(NamespaceRelationId, to, 0, owner, 0, nullptr, count, members);
-  }
-  ReleaseSysCache(source);
+  changeDependencyOnOwner(NamespaceRelationId, schema, rights.owner);
+  updateAclDependencies(NamespaceRelationId, schema, 0, rights.owner, old_count, old_members, new_count, new_members);
   table_close(catalog, RowExclusiveLock);
   CommandCounterIncrement();
 }
@@ -84,11 +102,17 @@ void carry_default_privileges(Oid from, Oid to) {
 
 }  // namespace
 
+SchemaRights rights_of(Oid schema) {
+  return guarded([schema] { return read_rights(schema); });
+}
+
+void give_rights(Oid schema, SchemaRights rights) {
+  guarded([=] { write_rights(schema, rights); });
+}
+
 void carry_schema_properties(Oid from, Oid to) {
-  guarded([=] {
-    carry_owner_and_privileges(from, to);
-    carry_comment(from, to);
-  });
+  give_rights(to, rights_of(from));
+  guarded([=] { carry_comment(from, to); });
   carry_default_privileges(from, to);
 }
 

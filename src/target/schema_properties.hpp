@@ -3,10 +3,25 @@
 
 #include "pg/server.hpp"
 
+extern "C" {
+#include "utils/acl.h"
+#include "utils/array.h"
+}
+
 namespace pagila_repl {
 
-// Gives `to` everything `from` has of these, as it is: grantors included. Needs a transaction. The caller has checked
-// that the session's role owns `from`.
+// Plain data that lives as long as the process.
+struct SchemaRights {
+  Oid owner = InvalidOid;
+  Acl *privileges = nullptr;  // null: the default, nothing for others than the owner
+};
+
+// Need a transaction. The rights are taken and given as they are in the catalog, grantors included; the caller has
+// checked that the session's role owns the schema that they come from.
+SchemaRights rights_of(Oid schema);
+void give_rights(Oid schema, SchemaRights rights);
+
+// Gives `to` the owner, privileges, comment and default privileges of `from`.
 void carry_schema_properties(Oid from, Oid to);
 
 }  // namespace pagila_repl

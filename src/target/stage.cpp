@@ -166,7 +166,7 @@ std::vector<StagedSchema> name_schemas(const LoadPlan &plan, int64_t run_id) {
   for (size_t i = 0; i < plan.schemas.size(); i++) {
     std::string suffix = std::to_string(run_id) + "_" + std::to_string(i + 1);
     schemas.push_back({plan.schemas[i], "pagila_repl_stage_" + suffix, "pagila_repl_old_" + suffix,
-                       schema_oid(plan.schemas[i]), InvalidOid});
+                       schema_oid(plan.schemas[i]), InvalidOid, {}});
   }
   return schemas;
 }
@@ -180,16 +180,30 @@ void take_place_of_live(StagedSchema &schema) {
   move_extensions(schema.live_oid, schema.name);
 }
 
-// Extensions made by the dump stay in the stage.
-void give_place_back(const StagedSchema &schema, const std::vector<std::string> &moved) {
-  for (const std::string &extension : moved)
-    as_extension_owner([&] {
-      if (query_value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = $1 AND extnamespace = $2::oid",
-                      {extension, to_text(schema.stage_oid)}))
-        execute("ALTER EXTENSION " + quote(extension) + " SET SCHEMA " + quote(schema.old));
-    });
+// Closed to others until it is published: what they own in it they could change under the run's feet.
+void close_to_others(const StagedSchema &schema) { give_rights(schema.stage_oid, {GetSessionUserId(), nullptr}); }
+
+void take_names_back(const StagedSchema &schema) {
   rename_schema(schema.name, schema.stage);
   if (schema.live_oid != InvalidOid) rename_schema(schema.old, schema.name);
+}
+
+// True if a function written in the dump is called by a constraint, a column's expression, an index or a domain.
+bool runs_own_code(const Stage &stage) {
+  return query_value(
+             R"(SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+                     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+                WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.pronamespace = ANY ($1::oid[])
+                  AND l.lanname NOT IN ('c', 'internal')
+                  AND d.classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,
+                                    'pg_catalog.pg_attrdef'::pg_catalog.regclass,
+                                    'pg_catalog.pg_class'::pg_catalog.regclass,
+                                    'pg_catalog.pg_type'::pg_catalog.regclass,
+                                    'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                    'pg_catalog.pg_cast'::pg_catalog.regclass)
+                LIMIT 1)",
+             {array_literal(stage.stage_oids())})
+      .has_value();
 }
 
 std::vector<std::string> extensions_in(Oid schema) {
@@ -198,6 +212,14 @@ std::vector<std::string> extensions_in(Oid schema) {
                               {to_text(schema)}))
     names.push_back(*row[0]);
   return names;
+}
+
+// Extensions made by the dump stay in the stage.
+void move_extensions_back(const StagedSchema &schema, const std::vector<std::string> &moved) {
+  as_extension_owner([&] {
+    for (const std::string &extension : moved)
+      execute("ALTER EXTENSION " + quote(extension) + " SET SCHEMA " + quote(schema.old));
+  });
 }
 
 void register_leftover(const StagedSchema &schema, int64_t run_id) {
@@ -249,6 +271,24 @@ void check_may_replace(const std::vector<std::string> &schemas) {
                 "Create them in a schema of their own.");
 }
 
+void under_real_names(const Stage &stage, const std::function<void()> &work) {
+  std::map<std::string, std::vector<std::string>> moved;
+  for (const StagedSchema &schema : stage.schemas) {
+    if (schema.live_oid != InvalidOid) rename_schema(schema.name, schema.old);
+    rename_schema(schema.stage, schema.name);
+    give_rights(schema.stage_oid, schema.rights);
+    if (schema.live_oid == InvalidOid) continue;
+    moved[schema.name] = extensions_in(schema.live_oid);
+    move_extensions(schema.live_oid, schema.name);
+  }
+  work();
+  for (const StagedSchema &schema : stage.schemas) {
+    move_extensions_back(schema, moved[schema.name]);
+    close_to_others(schema);
+    take_names_back(schema);
+  }
+}
+
 void move_extensions(Oid from, const std::string &to) {
   std::vector<std::string> names = extensions_in(from);
   as_extension_owner([&] {
@@ -276,11 +316,17 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_
     set_local("search_path", "pg_catalog, pg_temp");
     set_local("default_tablespace", "");
     set_local("standard_conforming_strings", "on");
-    for (const StagedSchema &schema : stage.schemas) {
-      give_place_back(schema, moved[schema.name]);
+    stage.runs_own_code = runs_own_code(stage);
+    // The definitions are printed with the names that hold when they are run again.
+    if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+    for (StagedSchema &schema : stage.schemas) {
+      schema.rights = rights_of(schema.stage_oid);
+      move_extensions_back(schema, moved[schema.name]);
+      take_names_back(schema);
+      close_to_others(schema);
       register_leftover(schema, run_id);
     }
-    stage.stripped = strip(stage.stage_oids());
+    if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
     return stage;
   });
 }

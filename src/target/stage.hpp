@@ -1,12 +1,14 @@
 // The staged copy: schemas under names of their own that hold the new copy before anyone sees it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/load_plan.hpp"
 #include "core/load_request.hpp"
 #include "pg/server.hpp"
+#include "target/schema_properties.hpp"
 #include "target/strip.hpp"
 
 namespace pagila_repl {
@@ -17,12 +19,16 @@ struct StagedSchema {
   std::string old;     // as the replaced one is called after
   Oid live_oid = InvalidOid;  // of the schema there now, if any
   Oid stage_oid = InvalidOid;
+  SchemaRights rights;        // that it is to have; until then it is closed to all but the session's role
 };
 
 struct Stage {
   std::vector<StagedSchema> schemas;
   std::vector<Stripped> stripped;       // what is to be built again once the rows are in
   std::vector<std::string> remarks;     // what was skipped
+  // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
+  // an index), and may name objects as they will be seen.
+  bool runs_own_code = false;
   std::vector<std::string> stage_oids() const;
   std::vector<std::string> live_oids() const;
   // The staged schema for a name of the dump.
@@ -36,6 +42,10 @@ void check_may_replace(const std::vector<std::string> &schemas);
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
 Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_id);
+
+// Runs the work, within the caller's transaction, while the stage has the names and rights it is to be seen with. Nobody
+// else sees that; DDL on those schemas waits until the transaction ends.
+void under_real_names(const Stage &stage, const std::function<void()> &work);
 
 // The extensions that live in a schema move with its name. Needs a transaction.
 void move_extensions(Oid from, const std::string &to);

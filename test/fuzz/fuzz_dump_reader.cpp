@@ -17,9 +17,9 @@ void require(bool holds, const char *property) {
 bool same(const QualifiedName &a, const QualifiedName &b) { return a.schema == b.schema && a.name == b.name; }
 
 bool same(const RowBlock &a, const RowBlock &b) {
-  return a.form == b.form && a.begin == b.begin && a.end == b.end && a.first_line == b.first_line &&
-         a.rows == b.rows && a.bytes == b.bytes && a.standard_conforming_strings == b.standard_conforming_strings &&
-         a.utf8 == b.utf8 && same(a.table, b.table) && a.columns == b.columns && a.is_default == b.is_default &&
+  return a.form == b.form && a.begin == b.begin && a.end == b.end && a.first_line == b.first_line && a.rows == b.rows &&
+         a.bytes == b.bytes && a.standard_conforming_strings == b.standard_conforming_strings && a.utf8 == b.utf8 &&
+         same(a.table, b.table) && a.columns == b.columns && a.is_default == b.is_default &&
          a.overriding == b.overriding && a.on_conflict_do_nothing == b.on_conflict_do_nothing;
 }
 
@@ -43,9 +43,7 @@ bool is_plain(const std::string &text) {
   return text.size() < 400 && std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-size_t count_newlines(std::string_view text) {
-  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-}
+size_t count_newlines(std::string_view text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }
 
 void check_error(const Error &error) {
   require(error.sqlstate.size() == 5, "an SQLSTATE has five characters");

@@ -16,19 +16,20 @@ std::string told(const Pass &pass) {
       text += std::to_string(number) + " ";
     text += "\n";
   }
-  if (pass.error)
-    text += pass.error->sqlstate + pass.error->message + pass.error->detail + pass.error->context;
+  if (pass.error) text += pass.error->sqlstate + pass.error->message + pass.error->detail + pass.error->context;
   return text + (pass.header ? " header" : "") + (pass.trailer ? " trailer" : "") + std::to_string(pass.lines);
 }
 
 const std::string kDump =
     "\xEF\xBB\xBF--\r\n-- PostgreSQL database dump\r\n--\r\n\\restrict x\r\n/* a /* b */ \xE2\x82\xAC */\r\n"
-    "SET client_encoding = 'UTF8';\nSELECT U&'a', u&\"b\", E'\\'\xF0\x9F\x98\x80\\\\', $a\xC3\xA9$;$a$;$a\xC3\xA9$, 1e-5;\n"
+    "SET client_encoding = 'UTF8';\nSELECT U&'a', u&\"b\", E'\\'\xF0\x9F\x98\x80\\\\', $a\xC3\xA9$;$a$;$a\xC3\xA9$, "
+    "1e-5;\n"
     "SELECT E'a'\n --c\n'\\';';\nCREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT 1; END;\n"
     "COPY t FROM stdin;\n\\N\t\xC3\xA9\n\\\\.\n\\\n\n\\.\n"
     "COPY t FROM stdin CSV;\r\n\\.x\r\n\\.\r\n"
     "INSERT INTO t (a, \"b\"\"\") VALUES (1, E'\\u00e9\\x41\\101\\uD83D\\uDE00'), (-2.5e+3, 'it''s\t');\n"
-    "INSERT INTO t (a, \"b\"\"\") VALUES (3, B'01'); -- x\nINSERT INTO t (a, \"b\"\"\") VALUES (DEFAULT, X'0F') ON CONFLICT DO NOTHING;\n"
+    "INSERT INTO t (a, \"b\"\"\") VALUES (3, B'01'); -- x\nINSERT INTO t (a, \"b\"\"\") VALUES (DEFAULT, X'0F') ON "
+    "CONFLICT DO NOTHING;\n"
     "SET standard_conforming_strings = off;\nSELECT 'a\\';';\nSET client_encoding TO latin1;\nSELECT '\xE9';\n"
     "SET client_encoding TO utf8;\n--\n-- PostgreSQL database dump complete\n--\n\\unrestrict x\n";
 

@@ -8,10 +8,16 @@ namespace {
 const std::string kBad[] = {"\xC3(", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "\xFF", "\xE2\x82"};
 
 TEST(DumpEncoding, RefusesBytesThatAreNotUtf8Everywhere) {
-  const char *places[] = {"SELECT 1;\n-- @\n",           "SELECT 1;\n/* @ */\n",        "SELECT 1;\nSELECT '@';\n",
-                          "SELECT 1;\nSELECT \"@\";\n",  "SELECT 1;\nSELECT a@;\n",     "SELECT 1;\nDO $a$@$a$;\n",
-                          "COPY t FROM stdin;\n@\n\\.\n", "SELECT 1;\nINSERT INTO t VALUES ('@');\n",
-                          "SELECT 1;\nINSERT INTO t (\"@\") VALUES (1);\n", "SELECT 1;\n@"};
+  const char *places[] = {"SELECT 1;\n-- @\n",
+                          "SELECT 1;\n/* @ */\n",
+                          "SELECT 1;\nSELECT '@';\n",
+                          "SELECT 1;\nSELECT \"@\";\n",
+                          "SELECT 1;\nSELECT a@;\n",
+                          "SELECT 1;\nDO $a$@$a$;\n",
+                          "COPY t FROM stdin;\n@\n\\.\n",
+                          "SELECT 1;\nINSERT INTO t VALUES ('@');\n",
+                          "SELECT 1;\nINSERT INTO t (\"@\") VALUES (1);\n",
+                          "SELECT 1;\n@"};
   for (const std::string &bad : kBad)
     for (std::string dump : places) {
       size_t at = dump.find('@');
@@ -29,7 +35,8 @@ TEST(DumpEncoding, RefusesBytesThatAreNotUtf8Everywhere) {
 
 TEST(DumpEncoding, RefusesNulInAnyEncoding) {
   for (const char *setting : {"", "SET client_encoding = 'LATIN1';"})
-    for (const char *place : {"SELECT '@';", "-- @\n", "COPY t FROM stdin;\n@\n\\.\n", "INSERT INTO t VALUES ('@');", "@"}) {
+    for (const char *place :
+         {"SELECT '@';", "-- @\n", "COPY t FROM stdin;\n@\n\\.\n", "INSERT INTO t VALUES ('@');", "@"}) {
       std::string dump = std::string(setting) + place;
       size_t at = dump.find('@');
       dump[at] = '\0';
@@ -67,14 +74,16 @@ TEST(DumpEncoding, IsCheckedFromTheSettingOn) {
 }
 
 TEST(DumpEncoding, OfOtherStatementsDoesNotCount) {
-  for (const char *statement : {"SET a.client_encoding = 'LATIN1';", "SELECT 'SET client_encoding = LATIN1';",
-                                "ALTER ROLE a SET client_encoding = 'LATIN1';", "SET search_path = client_encoding, latin1;"})
+  for (const char *statement :
+       {"SET a.client_encoding = 'LATIN1';", "SELECT 'SET client_encoding = LATIN1';",
+        "ALTER ROLE a SET client_encoding = 'LATIN1';", "SET search_path = client_encoding, latin1;"})
     EXPECT_EQ(sqlstate(read_all(std::string(statement) + "SELECT '\xE9';")), "22021") << statement;
 }
 
 TEST(DumpEncoding, IsRefusedWhereABackslashMayBePartOfACharacter) {
-  for (const char *name : {"SJIS", "'shift_jis'", "'SHIFT_JIS_2004'", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "'win-932'",
-                           "windows949", "E'SJ\\x49S'", "''", "$$SJIS$$", "'SJ'\n'IS'", "U&'SJ\\0049S'", "'SJ'\n''\n''\n''\n''\n''\n'IS'"})
+  for (const char *name :
+       {"SJIS", "'shift_jis'", "'SHIFT_JIS_2004'", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "'win-932'", "windows949",
+        "E'SJ\\x49S'", "''", "$$SJIS$$", "'SJ'\n'IS'", "U&'SJ\\0049S'", "'SJ'\n''\n''\n''\n''\n''\n'IS'"})
     EXPECT_EQ(sqlstate(read_all("SET client_encoding = " + std::string(name) + ";")), "0A000") << name;
 }
 
@@ -89,9 +98,10 @@ TEST(DumpEncoding, LosesAByteOrderMarkOnlyAtTheStart) {
 }
 
 TEST(DumpEncoding, ErrorsNeverHoldBytesOfTheFile) {
-  for (const char *dump : {"secret", "'secret", "INSERT INTO secret VALUES (secret);", "COPY secret FROM stdin;\nsecret",
-                           "SELECT 'secret\xFF';", "$secret$", "SET client_encoding = 'sjis' secret", "COPY t FROM stdin; secret\n",
-                           "\\restrict secret!\n", "COPY t FROM stdin;\n\\.secret\n", "INSERT INTO t VALUES (E'\\uD83Dsecret');"}) {
+  for (const char *dump :
+       {"secret", "'secret", "INSERT INTO secret VALUES (secret);", "COPY secret FROM stdin;\nsecret",
+        "SELECT 'secret\xFF';", "$secret$", "SET client_encoding = 'sjis' secret", "COPY t FROM stdin; secret\n",
+        "\\restrict secret!\n", "COPY t FROM stdin;\n\\.secret\n", "INSERT INTO t VALUES (E'\\uD83Dsecret');"}) {
     Pass pass = read_all(dump);
     ASSERT_TRUE(pass.error) << dump;
     const Error &error = *pass.error;

@@ -1,4 +1,5 @@
-// What the tests of the dump reader share: a source that cuts its reads, a sink that keeps all, a whole pass in one call.
+// What the tests of the dump reader share: a source that cuts its reads, a sink that keeps all, a whole pass in one
+// call.
 #pragma once
 
 #include <algorithm>

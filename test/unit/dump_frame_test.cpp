@@ -50,10 +50,11 @@ TEST(DumpFrame, KnowsHeaderAndTrailer) {
 }
 
 TEST(DumpFrame, PassesOverRestrictLines) {
-  for (std::string dump : {"\\restrict a1B\nSELECT 1;\n\\unrestrict a1B\n", "  \\restrict\ta \r\nSELECT 1;\n\t\\unrestrict a",
-                           "\\restrict a\nSELECT 1;\n\\unrestrict a\n\\restrict b\n\\unrestrict b\n",
-                           "\\restrict a\nCOPY t FROM stdin;\n\\.\n\\unrestrict a\nSELECT 1;",
-                           "\\restrict a\n/*\n*/\nSELECT 1;\n-- x\n\\unrestrict a\n"}) {
+  for (std::string dump :
+       {"\\restrict a1B\nSELECT 1;\n\\unrestrict a1B\n", "  \\restrict\ta \r\nSELECT 1;\n\t\\unrestrict a",
+        "\\restrict a\nSELECT 1;\n\\unrestrict a\n\\restrict b\n\\unrestrict b\n",
+        "\\restrict a\nCOPY t FROM stdin;\n\\.\n\\unrestrict a\nSELECT 1;",
+        "\\restrict a\n/*\n*/\nSELECT 1;\n-- x\n\\unrestrict a\n"}) {
     std::replace(dump.begin(), dump.end(), '\t', ' ');
     Pass pass = read_all(dump, 1);
     ASSERT_FALSE(pass.error) << dump << pass.error->message;
@@ -118,7 +119,8 @@ TEST(DumpFrame, ShowsThatADumpWasCutAnywhere) {
       "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; END;\n"
       "CREATE FUNCTION g() RETURNS text AS $_$ begin return '\xE2\x82\xAC;$$'; end $_$ LANGUAGE plpgsql;\n"
       "COPY public.t (a, \"b;\") FROM stdin;\n1\t\\N\n2\t\xC3\xA9\\\\.\n\\.\n\n"
-      "INSERT INTO public.t VALUES (1, 'a''b');\nINSERT INTO public.t VALUES (2, E'\\u00e9'), (3, NULL) ON CONFLICT DO NOTHING;\n"
+      "INSERT INTO public.t VALUES (1, 'a''b');\nINSERT INTO public.t VALUES (2, E'\\u00e9'), (3, NULL) ON CONFLICT DO "
+      "NOTHING;\n"
       "INSERT INTO z DEFAULT VALUES;\n"
       "SELECT pg_catalog.setval('public.s', 500, true);\n\n\n";
   for (bool restricts : {false, true})

@@ -20,10 +20,15 @@ TEST(DumpSignature, IsKnownForOtherFormats) {
     const char *sqlstate, *hint;
   } cases[] = {
       {"PGDMP\x01\x0e", "0A000", "pg_restore"},
-      {std::string(257, '\0') + "ustar\0" "00", "0A000", "pg_restore"},
+      {std::string(257, '\0') + "ustar\0"
+                                "00",
+       "0A000", "pg_restore"},
       {"\x1f\x8b\x08", "0A000", "gunzip"},
       {"\x28\xb5\x2f\xfd", "0A000", "unzstd"},
-      {std::string("\xfd" "7zXZ\0", 6), "0A000", "unxz"},
+      {std::string("\xfd"
+                   "7zXZ\0",
+                   6),
+       "0A000", "unxz"},
       {"BZh91AY", "0A000", "bunzip2"},
       {"\x04\x22\x4d\x18", "0A000", "unlz4"},
       {"PK\x03\x04", "0A000", "unzip"},
@@ -41,9 +46,10 @@ TEST(DumpSignature, IsKnownForOtherFormats) {
 }
 
 TEST(DumpSignature, LetsPlainDumpsPass) {
-  for (const std::string &head : {std::string(), std::string("P"), std::string("--\n-- PostgreSQL database dump\n--\n"),
-                                  std::string("\xEF\xBB\xBF-- x"), std::string("SELECT 1;\n-- PostgreSQL database cluster dump\n"),
-                                  std::string(300, ' ')})
+  for (const std::string &head :
+       {std::string(), std::string("P"), std::string("--\n-- PostgreSQL database dump\n--\n"),
+        std::string("\xEF\xBB\xBF-- x"), std::string("SELECT 1;\n-- PostgreSQL database cluster dump\n"),
+        std::string(300, ' ')})
     EXPECT_FALSE(refusal(head)) << head;
 }
 

@@ -49,7 +49,8 @@ const Literal kLiterals[] = {
     {"EscapeOctal", R"(E'\1\12\101\1019\377x')", "\x01\\nAA9\xFFx"},
     {"EscapeHex", R"(e'\x9\x41\x414\xgg')", "\\tAA4xgg"},
     {"EscapeUnicode", R"(E'\u00e9\U0001F600\uD83D\uDE00\u0041\u000a\u005c')",
-     "\xC3\xA9\xF0\x9F\x98\x80\xF0\x9F\x98\x80" "A\\n\\\\"},
+     "\xC3\xA9\xF0\x9F\x98\x80\xF0\x9F\x98\x80"
+     "A\\n\\\\"},
     {"EscapeDoubledQuote", R"(E'a''b\\''c')", R"(a'b\\'c)"},
     {"BitStrings", "B'', B'0101', b'1'", "\t0101\t1"},
     {"HexStrings", "X'1aF', x''", "x1aF\tx"},
@@ -62,8 +63,9 @@ INSTANTIATE_TEST_SUITE_P(Insert, Literals, testing::ValuesIn(kLiterals),
                          [](const auto &test) { return std::string(test.param.behaviour); });
 
 TEST(InsertLiterals, FollowStandardConformingStrings) {
-  Pass pass = read_checked("SET standard_conforming_strings = off;\nINSERT INTO t VALUES ('a\\'b\\n', E'\\t');\n"
-                           "SET standard_conforming_strings = on;\nINSERT INTO t VALUES ('a\\');\n");
+  Pass pass = read_checked(
+      "SET standard_conforming_strings = off;\nINSERT INTO t VALUES ('a\\'b\\n', E'\\t');\n"
+      "SET standard_conforming_strings = on;\nINSERT INTO t VALUES ('a\\');\n");
   ASSERT_FALSE(pass.error) << pass.error->message;
   EXPECT_EQ(pass.items[1].rows, "a'b\\n\t\\t\n");
   EXPECT_FALSE(pass.items[1].block.standard_conforming_strings);
@@ -111,10 +113,15 @@ const Head kHeads[] = {
     {"Columns", "INSERT INTO a.b (c, d ,e) VALUES (1,2,3);", {"a", "b"}, {"c", "d", "e"}},
     {"NoSpaces", "INSERT INTO\"a\".\"b\"(\"c\")VALUES(1);", {"a", "b"}, {"c"}},
     {"FoldedAndQuoted", "INSERT INTO Public.\"T\" (A, \"B\") VALUES (1, 2);", {"public", "T"}, {"a", "B"}},
-    {"EvilNames", "INSERT INTO \"a\"\"b;--\".\"c\n.d\" (\"e\"\"\"\"f\", \"$$ /*'\") VALUES (1, 2);",
-     {"a\"b;--", "c\n.d"}, {"e\"\"f", "$$ /*'"}},
+    {"EvilNames",
+     "INSERT INTO \"a\"\"b;--\".\"c\n.d\" (\"e\"\"\"\"f\", \"$$ /*'\") VALUES (1, 2);",
+     {"a\"b;--", "c\n.d"},
+     {"e\"\"f", "$$ /*'"}},
     {"NonAsciiNames", "INSERT INTO b\xC4\xB1G (\"\xC3\x89\") VALUES (1);", {"", "b\xC4\xB1g"}, {"\xC3\x89"}},
-    {"LongNames", "INSERT INTO " + k63 + "y (\"" + k63.substr(1) + "\xC3\xA9\") VALUES (1);", {"", k63}, {k63.substr(1)}},
+    {"LongNames",
+     "INSERT INTO " + k63 + "y (\"" + k63.substr(1) + "\xC3\xA9\") VALUES (1);",
+     {"", k63},
+     {k63.substr(1)}},
     {"Comments", "INSERT /* a */ INTO t -- b\n (a) VALUES (1);", {"", "t"}, {"a"}},
 };
 
@@ -201,7 +208,8 @@ TEST(InsertBlocks, EndAtSettingsAndMetaCommands) {
 }
 
 TEST(InsertBlocks, SayWhichValuesAreDefault) {
-  Pass pass = read_checked("INSERT INTO t VALUES (1, DEFAULT, 'x'), (2, DEFAULT, 'y');\nINSERT INTO t VALUES (3, DEFAULT, 'z');");
+  Pass pass = read_checked(
+      "INSERT INTO t VALUES (1, DEFAULT, 'x'), (2, DEFAULT, 'y');\nINSERT INTO t VALUES (3, DEFAULT, 'z');");
   ASSERT_EQ(pass.items.size(), 1u);
   EXPECT_EQ(pass.items[0].block.is_default, (std::vector<bool>{false, true, false}));
   EXPECT_EQ(pass.items[0].rows, "1\tx\n2\ty\n3\tz\n");
