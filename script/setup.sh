@@ -107,8 +107,8 @@ find_server() {
 
 # Compiles what has changed, and installs the extension.
 build_and_install() {
-  quietly build make -C "$root" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" &&
-    quietly install as_root make -C "$root" install PG_CONFIG="$PG_CONFIG"
+  quietly build make --silent -C "$root" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" &&
+    quietly install as_root make --silent -C "$root" install PG_CONFIG="$PG_CONFIG"
 }
 
 # start_server DIR: a new cluster in DIR, reached only through the socket in DIR/socket. PGHOST and so on then name it.

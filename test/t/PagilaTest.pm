@@ -42,7 +42,7 @@ sub pagila_dir {
 # SELECT ... FROM pagila_load(...); options as SQL: force => 'true'.
 sub load_sql {
     my ($schema, $data, %options) = @_;
-    my $arguments = "'$schema'" . (defined $data ? ", '$data'" : '');
+    my $arguments = join(', ', map { "'" . s/'/''/gr . "'" } grep { defined } $schema, $data);
     $arguments .= ", $_ => $options{$_}" for sort keys %options;
     return "SELECT status FROM pagila_load($arguments)";
 }
