@@ -114,7 +114,7 @@ COMMENT ON COLUMN pagila_repl.run_step.rows IS 'rows loaded or found';
 COMMENT ON COLUMN pagila_repl.run_step.bytes IS 'bytes of row data read for it';
 COMMENT ON COLUMN pagila_repl.run_step.started_at IS 'when the step began';
 COMMENT ON COLUMN pagila_repl.run_step.finished_at IS 'when it ended; null if it failed or is under way';
-COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'sum of the hashes of all rows, with verify => ''content''';
+COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'rows and sum of the hashes of all rows, with verify => ''content''';
 COMMENT ON COLUMN pagila_repl.run_step.sqlstate IS 'SQLSTATE if the step failed';
 COMMENT ON COLUMN pagila_repl.run_step.error IS 'message if the step failed';
 
@@ -193,7 +193,7 @@ SELECT r.run_id,
        r.owner,
        r.phase,
        r.leader_pid,
-       COALESCE(c.relid::pg_catalog.regclass::text, i.index_relid::pg_catalog.regclass::text) AS current_object,
+       (SELECT t.relname FROM pg_catalog.pg_class t WHERE t.oid = COALESCE(c.relid, i.relid)) AS current_table,
        r.rows + COALESCE(c.tuples_processed, 0) AS rows,
        r.total_rows,
        r.bytes + COALESCE(c.bytes_processed, 0) AS bytes,
@@ -217,7 +217,7 @@ COMMENT ON COLUMN pagila_repl.progress.run_id IS 'number of the run';
 COMMENT ON COLUMN pagila_repl.progress.owner IS 'role it runs as';
 COMMENT ON COLUMN pagila_repl.progress.phase IS 'phase it is in';
 COMMENT ON COLUMN pagila_repl.progress.leader_pid IS 'process id of its background worker';
-COMMENT ON COLUMN pagila_repl.progress.current_object IS 'table being loaded or index being built';
+COMMENT ON COLUMN pagila_repl.progress.current_table IS 'table being loaded or indexed';
 COMMENT ON COLUMN pagila_repl.progress.rows IS 'rows loaded so far';
 COMMENT ON COLUMN pagila_repl.progress.total_rows IS 'rows to load, as far as known';
 COMMENT ON COLUMN pagila_repl.progress.bytes IS 'bytes of row data loaded so far';

@@ -12,22 +12,14 @@ namespace {
 // The letter that stands for a byte behind a backslash in COPY text; 0 for a byte that stands for itself.
 constexpr char copy_escape(char byte) {
   switch (byte) {
-    case '\\':
-      return '\\';
-    case '\b':
-      return 'b';
-    case '\f':
-      return 'f';
-    case '\n':
-      return 'n';
-    case '\r':
-      return 'r';
-    case '\t':
-      return 't';
-    case '\v':
-      return 'v';
-    default:
-      return 0;
+    case '\\': return '\\';
+    case '\b': return 'b';
+    case '\f': return 'f';
+    case '\n': return 'n';
+    case '\r': return 'r';
+    case '\t': return 't';
+    case '\v': return 'v';
+    default: return 0;
   }
 }
 

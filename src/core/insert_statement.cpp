@@ -32,12 +32,8 @@ void InsertStatement::read(std::string &out, size_t enough) {
   while (state_ != State::ended && out.size() < enough) {
     size_t before = out.size();
     switch (state_) {
-      case State::row:
-        read_row_start();
-        break;
-      case State::value:
-        read_value(out);
-        break;
+      case State::row: read_row_start(); break;
+      case State::value: read_value(out); break;
       case State::string: {
         // One byte more than is allowed is enough to know that the row is too long.
         uint64_t room = max_row_ - row_size_ + 1;
@@ -45,14 +41,9 @@ void InsertStatement::read(std::string &out, size_t enough) {
         if (string_.read(in_, out, stop)) state_ = State::after_value;
         break;
       }
-      case State::after_value:
-        read_after_value(out);
-        break;
-      case State::after_row:
-        read_after_row();
-        break;
-      case State::ended:
-        break;
+      case State::after_value: read_after_value(out); break;
+      case State::after_row: read_after_row(); break;
+      case State::ended: break;
     }
     row_size_ += out.size() - before;
     if (state_ == State::after_row) row_size_ = 0;

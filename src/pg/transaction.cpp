@@ -11,6 +11,7 @@ extern "C" {
 #include "commands/extension.h"
 #include "pgstat.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -87,6 +88,26 @@ Oid extension_owner() {
     systable_endscan(scan);
     table_close(catalog, AccessShareLock);
     return owner;
+  });
+}
+
+Identity become_extension_owner() {
+  Oid owner = extension_owner();
+  return guarded([owner] {
+    Identity before{};
+    GetUserIdAndSecContext(&before.user, &before.context);
+    before.settings_level = NewGUCNestLevel();
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
+    SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    return before;
+  });
+}
+
+void become(Identity identity) {
+  guarded([identity] {
+    SetUserIdAndSecContext(identity.user, identity.context);
+    AtEOXact_GUC(true, identity.settings_level);
   });
 }
 

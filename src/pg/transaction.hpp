@@ -46,21 +46,26 @@ void in_subtransaction(Body body) {
   }
 }
 
-// Runs the body as the owner of the extension, who alone may write the audit tables. No user code may run in it.
-// An error leaves the identity to the abort of the (sub)transaction, which the caller owes anyway.
+// Who a process was before it became the owner of the extension.
+struct Identity {
+  Oid user;
+  int context, settings_level;
+};
+Identity become_extension_owner();
+void become(Identity identity);
+
+// Runs the body as the owner of the extension, who alone may write the audit tables. No user code may run in it, and none
+// may have left a search_path for it. An error leaves the identity to the abort of the (sub)transaction, which the caller
+// owes anyway.
 template <class Body>
 auto as_extension_owner(Body body) -> decltype(body()) {
-  Oid user;
-  int context;
-  GetUserIdAndSecContext(&user, &context);
-  Oid owner = extension_owner();
-  SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+  Identity before = become_extension_owner();
   if constexpr (std::is_void_v<decltype(body())>) {
     body();
-    SetUserIdAndSecContext(user, context);
+    become(before);
   } else {
     auto result = body();
-    SetUserIdAndSecContext(user, context);
+    become(before);
     return result;
   }
 }

@@ -122,6 +122,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   enter(record, Phase::plan);
   Drift drift = in_transaction([&] {
     check_may_replace(plan.schemas);
+    PR_FAULT("plan");
     return find_drift(plan.schemas);
   });
   if (int64_t same = request.force ? 0 : in_transaction([&] { return find_same(plan, made_of, drift); }))
@@ -134,6 +135,15 @@ void load(const LoadRequest &request, RunRecord &record) {
   enter(record, Phase::publish);
   publish(stage, request, summary(plan, stage, record), record);
   clean(record);
+}
+
+// It is of no use any more. If this fails the next run does it.
+void drop_what_it_built(const RunRecord &record) {
+  try {
+    drop_own_leftovers(record.id());
+    forget_replaced_copies();
+  } catch (const Error &) {
+  }
 }
 
 // Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
@@ -149,12 +159,13 @@ void end(RunRecord &record, const Error &error) {
     status = RunStatus::cancelled;
     recorded = Error("57014", "the run was cancelled");
   }
-  record.ended(status, recorded);
-  // What it built is of no use any more; if this fails the next run does it.
   try {
-    drop_own_leftovers(record.id());
-    forget_replaced_copies();
+    record.ended(status, recorded);
+    drop_what_it_built(record);
   } catch (const Error &) {
+    // On a full disk there is room for the record only once the stage is gone.
+    drop_what_it_built(record);
+    record.ended(status, recorded);
   }
 }
 
@@ -164,14 +175,16 @@ void run_load(const LoadRequest &request) {
   in_transaction([] { lock_extension(); });
   RunRecord record(request);
   int64 run_id = record.id();
-  guarded([run_id] { send_recorded(run_id); });
-  PR_FAULT("connect");
   try {
+    guarded([run_id] { send_recorded(run_id); });
+    PR_FAULT("connect");
     load(request, record);
   } catch (const Error &error) {
     end(record, error);
   } catch (const std::bad_alloc &) {
     end(record, Error("53200", "out of memory"));
+  } catch (const std::exception &error) {
+    end(record, Error("XX000", error.what()));
   }
 }
 

@@ -19,12 +19,21 @@ Value text_or_null(const std::string &value) { return value.empty() ? Value() : 
 
 const char *flag(bool value) { return value ? "true" : "false"; }
 
+// A leader's commits are not waited for; those that tell how a run began and ended are, lest a crash takes them back.
+template <class Body>
+void in_durable_transaction(Body body) {
+  in_transaction([&] {
+    execute("SELECT pg_catalog.set_config('synchronous_commit', 'on', true)");
+    body();
+  });
+}
+
 std::string now() { return *query_value("SELECT pg_catalog.clock_timestamp()::text"); }
 
 }  // namespace
 
 RunRecord::RunRecord(const LoadRequest &request) {
-  in_transaction([&] {
+  in_durable_transaction([&] {
     as_extension_owner([&] {
       id_ = std::stoll(*query_value("SELECT pg_catalog.nextval('pagila_repl.run_id_seq')"));
       // Before the row can be seen: a row without this lock is a crashed run.
@@ -124,7 +133,7 @@ void RunRecord::append_message(const std::string &remark) {
 }
 
 void RunRecord::skipped(int64_t unchanged_since, const std::string &message) {
-  in_transaction([&] {
+  in_durable_transaction([&] {
     as_extension_owner([&] {
       execute(
           R"(UPDATE pagila_repl.run
@@ -137,7 +146,7 @@ void RunRecord::skipped(int64_t unchanged_since, const std::string &message) {
 }
 
 void RunRecord::ended(RunStatus status, const Error &error) {
-  in_transaction([&] {
+  in_durable_transaction([&] {
     as_extension_owner([&] {
       execute(
           R"(UPDATE pagila_repl.run

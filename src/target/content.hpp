@@ -14,7 +14,8 @@ struct Content {
 };
 
 // Reads the whole table (ONLY it, not its children). Equal content gives equal hashes; a column whose type's equality is
-// not identity (numeric 1.0 = 1.00) is hashed as text, so different content of such columns differs too.
+// not identity (numeric 1.0 = 1.00) is hashed as the text its
+// output function gives, so different content of such columns differs too.
 Content read_content(Oid table, bool with_hash);
 
 // File, blocks, and the LSN of the visibility map of a table every page of which is all-frozen; nothing if some page is

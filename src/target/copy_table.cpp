@@ -12,9 +12,11 @@ extern "C" {
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/copy.h"
+#include "commands/progress.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "utils/backend_status.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 }
@@ -26,10 +28,15 @@ namespace {
 // copy_data_source_cb has no argument, so the stream of the COPY under way is here. One COPY at a time per process.
 struct Stream {
   ByteSource *rows;
-  const BytesCopied *told;
+  const CopyProgress *told;
   uint64_t bytes;
 };
 Stream *stream = nullptr;
+
+// COPY keeps its count for pg_stat_progress_copy.
+uint64_t rows_so_far() {
+  return MyBEEntry == nullptr ? 0 : static_cast<uint64_t>(MyBEEntry->st_progress_param[PROGRESS_COPY_TUPLES_PROCESSED]);
+}
 
 int read_stream(void *buffer, int least, int most) {
   return entry([=] {
@@ -41,7 +48,7 @@ int read_stream(void *buffer, int least, int most) {
       total += static_cast<int>(got);
     } while (total < least);
     stream->bytes += static_cast<uint64_t>(total);
-    (*stream->told)(stream->bytes);
+    (*stream->told)(rows_so_far(), stream->bytes);
     return total;
   });
 }
@@ -101,7 +108,7 @@ std::string place_in(const std::string &context) {
 
 }  // namespace
 
-uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const BytesCopied &told) {
+uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const CopyProgress &told) {
   Stream ours{&rows, &told, 0};
   stream = &ours;
   std::vector<const char *> names;

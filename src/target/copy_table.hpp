@@ -18,11 +18,11 @@ struct CopyOrder {
   bool through_root = false;         // a partitioned table: rows are routed to its leaves
 };
 
-// Told now and then while rows go in: rows so far are in pg_stat_progress_copy, bytes here.
-using BytesCopied = std::function<void(uint64_t bytes)>;
+// Told now and then while rows go in, how many and how many bytes of them.
+using CopyProgress = std::function<void(uint64_t rows, uint64_t bytes)>;
 
 // The caller has truncated the table (all leaves, if through the root) in this very transaction, so that frozen rows are
 // seen by nobody if it fails. Returns the rows copied. An Error's context is "line N" or "line N, column c" of the stream.
-uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const BytesCopied &told);
+uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const CopyProgress &told);
 
 }  // namespace pagila_repl

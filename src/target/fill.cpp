@@ -33,11 +33,11 @@ struct FillGroup {
 class Telltale {
  public:
   explicit Telltale(const LoadPlan &plan) : plan_(plan) {}
-  void copied(const PlannedRows &rows, uint64_t bytes_of_block) {
+  void copied(const PlannedRows &rows, uint64_t rows_of_block, uint64_t bytes_of_block) {
     if (Clock::now() - last_ < std::chrono::seconds(1)) return;
     last_ = Clock::now();
     std::string text = "loading \"" + rows.table.schema + "." + rows.table.name + "\": " +
-                       std::to_string(rows_done_) + " of " + std::to_string(plan_.total_rows) + " rows, " +
+                       std::to_string(rows_done_ + rows_of_block) + " of " + std::to_string(plan_.total_rows) + " rows, " +
                        std::to_string((bytes_done_ + bytes_of_block) >> 20) + " of " +
                        std::to_string(plan_.total_bytes >> 20) + " MB";
     const char *message = text.c_str();
@@ -138,9 +138,9 @@ uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltal
   const PlannedRows &rows = *fill.rows;
   CopyOrder order{fill.table, rows.copy_statement, fill.columns, rows.encoding, fill.through_root};
   std::unique_ptr<ByteSource> stream = open_rows(rows);
-  BytesCopied told = [&](uint64_t bytes) {
+  CopyProgress told = [&](uint64_t copied, uint64_t bytes) {
     PR_FAULT("copy");
-    telltale.copied(rows, bytes);
+    telltale.copied(rows, copied, bytes);
   };
   try {
     return copy_table(order, *stream, told);

@@ -64,6 +64,7 @@ void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRec
     // Functions that a view calls name tables as they will be seen.
     step(record, stage, "materialized view", view.schema, view.name, true, [&] {
       execute("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
+      PR_FAULT("refresh");
     });
 }
 
@@ -97,6 +98,7 @@ void analyze(const Stage &stage, RunRecord &record) {
   for (const Row &row : tables)
     step(record, stage, "analyze", seen_as(stage, *row[0]), *row[1], stage.runs_own_code, [&] {
       execute("ANALYZE " + quote(stage.runs_own_code ? seen_as(stage, *row[0]) : *row[0], *row[1]));
+      PR_FAULT("analyze");
     });
 }
 

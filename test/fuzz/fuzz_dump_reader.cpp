@@ -19,8 +19,9 @@ bool same(const QualifiedName &a, const QualifiedName &b) { return a.schema == b
 bool same(const RowBlock &a, const RowBlock &b) {
   return a.form == b.form && a.begin == b.begin && a.end == b.end && a.first_line == b.first_line && a.rows == b.rows &&
          a.bytes == b.bytes && a.standard_conforming_strings == b.standard_conforming_strings && a.utf8 == b.utf8 &&
-         same(a.table, b.table) && a.columns == b.columns && a.is_default == b.is_default &&
-         a.overriding == b.overriding && a.on_conflict_do_nothing == b.on_conflict_do_nothing;
+         a.rows_are_lines == b.rows_are_lines && same(a.table, b.table) && a.columns == b.columns &&
+         a.is_default == b.is_default && a.overriding == b.overriding &&
+         a.on_conflict_do_nothing == b.on_conflict_do_nothing;
 }
 
 bool same(const Pass::Item &a, const Pass::Item &b) {

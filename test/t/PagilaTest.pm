@@ -9,15 +9,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_node sample_dir pagila_dir load_sql run_sql sqlstate_of content is_unchanged no_residue last_run
+our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstate_of content is_unchanged no_residue last_run
   write_file set_fault clear_fault wait_until leader_pid);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
-# conf => extra lines of postgresql.conf.
+# conf => extra lines of postgresql.conf; initdb => more options for initdb.
 sub new_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
-    $node->init(extra => ['--encoding', 'UTF8', '--locale', 'C.UTF-8']);
+    $node->init(extra => ['--encoding', 'UTF8', '--locale', 'C.UTF-8', @{ $options{initdb} // [] }]);
     $node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
     if ($options{faults}) {
         plan skip_all => 'PR_FAULTS_DIR is not set' unless $ENV{PR_FAULTS_DIR};
@@ -32,6 +32,19 @@ sub new_node {
 # The generated sample: schema.sql, data.sql, combined.sql.
 sub sample_dir {
     return $ENV{PR_SAMPLE_DIR} || die 'PR_SAMPLE_DIR is not set';
+}
+
+# A new sample in a folder of its own, with other rows for another seed; unlike the shared one it fills its
+# materialized view. Returns (schema file, data file).
+sub make_sample {
+    my ($seed) = @_;
+    my $dir = PostgreSQL::Test::Utils::tempdir;
+    system_or_bail($^X, 'test/sample/generate', '--dir', $dir, '--seed', $seed);
+    my $data = slurp_file("$dir/data.sql");
+    $data =~ s/(?=--\n-- PostgreSQL database dump complete)/REFRESH MATERIALIZED VIEW public.rental_by_category;\n\n/
+      or die 'no place for the refresh';
+    write_file("$dir/data.sql", $data);
+    return ("$dir/schema.sql", "$dir/data.sql");
 }
 
 # The real Pagila, undef where the project has none.
@@ -63,10 +76,12 @@ sub sqlstate_of {
 }
 
 # Everything the schemas other than the extension's and the server's hold: shape and rows, as one digest-sized text.
+# own => which schemas are the extension's, as a pattern, where a dead run has left some behind.
 sub content {
-    my ($node, $db) = @_;
+    my ($node, $db, %options) = @_;
     $db //= 'pagila';
-    my ($dump, $err) = run_command([ 'pg_dump', '--exclude-schema=pagila_repl', '--no-sync', $node->connstr($db) ]);
+    my $own = $options{own} // 'pagila_repl';
+    my ($dump, $err) = run_command([ 'pg_dump', "--exclude-schema=$own", '--no-sync', $node->connstr($db) ]);
     die "pg_dump failed: $err" if $err =~ /error/;
     # Row order is not content, and \restrict has a random token.
     return join("\n", sort grep { !/^\\(un)?restrict / } split /\n/, $dump);

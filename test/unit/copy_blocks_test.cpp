@@ -83,6 +83,11 @@ TEST(CopyBlock, MayGoWithoutASink) {
   EXPECT_EQ(item->block.bytes, 4u);
 }
 
+TEST(CopyBlock, SaysWhetherALineIsARow) {
+  EXPECT_TRUE(read_all("COPY t FROM stdin;\n1\n\\.\n").items.at(0).block.rows_are_lines);
+  EXPECT_FALSE(read_all("COPY t FROM stdin CSV;\n1\n\\.\n").items.at(0).block.rows_are_lines);
+}
+
 TEST(CopyBlock, RemembersHowStringsAreReadThere) {
   Pass pass = read_all("SET standard_conforming_strings = off;\nCOPY t FROM stdin;\n\\.\n");
   ASSERT_EQ(pass.items.size(), 2u);

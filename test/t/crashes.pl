@@ -1,0 +1,124 @@
+# A leader, or the whole server, killed at any point of a load leaves the old copy or the new one, whole and undamaged,
+# and the record agrees with it. The next load marks the dead run, removes what it left and succeeds by itself.
+# fsync is off here, as everywhere in these tests: a process that is killed takes nothing with it that it has written,
+# so this shows the order of writes, not what survives a power failure.
+use strict;
+use warnings;
+use lib 'test/t';
+use PagilaTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node(
+    'crashes',
+    faults => 1,
+    initdb => ['--data-checksums'],
+    conf   => "restart_after_crash = on\nautovacuum = off\nshared_buffers = 16MB\nmax_wal_size = 64MB");
+$node->safe_psql('pagila', 'CREATE EXTENSION amcheck SCHEMA pg_catalog');
+
+# Two copies that can be told apart: which of them is visible alternates, so that every load has something to replace.
+my @copies = map { { load => load_sql(make_sample($_)) } } 1, 2;
+for my $copy (@copies) {
+    is((run_sql($node, $copy->{load}))[0], 'succeeded', 'a copy loads');
+    $copy->{content} = content($node);
+}
+my ($new, $old) = @copies;
+isnt($new->{content}, $old->{content}, 'the copies differ');
+
+# Every fault point, and late passings of those that a load comes by more than once.
+my @points = qw(connect:1 fingerprint:1 lock:1 plan:1 shape:1 copy:17 rows:9 index:30 constraint:11 sequence:4 refresh:1
+  analyze:12 verify:13 audit:1 publish:1 published:1 clean:1);
+
+for my $point (@points) {
+    set_fault($node, "$point:sigkill");
+    my ($out, $err, $code) = run_sql($node, $new->{load});
+    isnt($code, 0, "leader killed at $point: the caller is told");
+    heals("leader killed at $point", $point);
+}
+is_sound('leaders killed');
+
+for my $point (@points) {
+    set_fault($node, "$point:stall");
+    my ($run) = run_sql($node, $new->{load} =~ s/\)$/, wait => false)/r);
+    is($run, 'running', "load under way to $point");
+    ok(wait_until(sub { is_stalled() }, 60), "it has come to $point");
+    kill_server();
+    $node->start;
+    heals("server killed at $point", $point);
+}
+is_sound('servers killed');
+
+# Who removes the remains may be killed too.
+set_fault($node, 'publish:1:sigkill');
+run_sql($node, $new->{load});
+ok(wait_until(sub { is_up() }, 60), 'server is up again');
+set_fault($node, 'clean:1:sigkill');
+run_sql($node, $new->{load});
+heals('leader killed while it removed the remains of another', 'sweep');
+
+$node->stop;
+command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], 'every page has its checksum');
+done_testing();
+
+# What must hold after a crash, and that the next load puts everything right.
+sub heals {
+    my ($what, $point) = @_;
+    ok(wait_until(sub { is_up() }, 60), "$what: server is up again");
+    my ($run, $status) = split /\|/, last_run($node, 'run_id, status');
+    my $published = $point =~ /^(published|clean)/;
+    is($status, $published ? 'succeeded' : 'running', "$what: the run is recorded as it was");
+    ok(content($node, undef, own => 'pagila_repl*') eq ($status eq 'succeeded' ? $new : $old)->{content}, "$what: the copy is the one recorded, whole");
+
+    clear_fault($node);
+    my ($out, $err) = run_sql($node, $new->{load});
+    is($out, $published ? 'skipped' : 'succeeded', "$what: the next load needs no help") or diag $err;
+    ok(content($node) eq $new->{content}, "$what: the next load's copy is there");
+    no_residue($node, $what);
+    my ($recorded) = run_sql($node, "SELECT status, sqlstate, finished_at IS NOT NULL FROM pagila_repl.run WHERE run_id = $run");
+    is($recorded, $published ? 'succeeded||t' : 'crashed|57P02|t', "$what: the dead run is recorded as what became of it");
+    my ($unfinished) = run_sql($node, "SELECT count(*) FROM pagila_repl.run WHERE status = 'running'");
+    is($unfinished, 0, "$what: no run is left open");
+    ($new, $old) = ($old, $new);
+    return;
+}
+
+# Tables and indexes, those of the catalog too, agree with each other.
+sub is_sound {
+    my ($what) = @_;
+    return $node->command_ok([ 'pg_amcheck', '--heapallindexed', '--parent-check', '-d', 'pagila' ], "$what: amcheck finds nothing");
+}
+
+sub is_up {
+    my ($out) = run_sql($node, 'SELECT 1');
+    return $out eq '1';
+}
+
+sub is_stalled {
+    my ($out) = run_sql($node,
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader' AND wait_event_type = 'Extension'");
+    return $out eq '1';
+}
+
+# All processes of the server at once: the postmaster is stopped first, so that it cannot react to its children's end.
+sub kill_server {
+    my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+    kill 'STOP', $postmaster;
+    wait_until(sub { state_of($postmaster) eq 'T' }, 10) or die 'the postmaster does not stop';
+    my @children = grep { parent_of($_) == $postmaster } map { m{(\d+)} } glob('/proc/[0-9]*');
+    kill 'KILL', @children;
+    $node->kill9;
+    # Even a zombie would keep the next server from starting.
+    wait_until(sub { !grep { state_of($_) } $postmaster, @children }, 30) or die 'processes survive signal 9';
+    return;
+}
+
+# The state and the parent of a process, as the kernel has them; empty and 0 if it is gone.
+sub state_of { return (status_of(shift))[0] }
+sub parent_of { return (status_of(shift))[1] }
+
+sub status_of {
+    my ($pid) = @_;
+    open(my $file, '<', "/proc/$pid/stat") or return ('', 0);
+    my ($state, $parent) = (<$file> // '') =~ /.*\) (\S) (\d+)/;
+    return ($state // '', $parent // 0);
+}

@@ -1,0 +1,34 @@
+# The module as it is shipped: what it exports, what it must not call, what must not be in it.
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($library) = map { chomp; "$_/pagila_repl.so" } scalar run_command([ 'pg_config', '--pkglibdir' ]);
+plan skip_all => "$library is not installed" unless -r $library;
+
+my ($symbols) = run_command([ 'nm', '-D', $library ]);
+my @exported = sort map { /^\S+ [TWVRDB] (\S+)/ ? $1 : () } split /\n/, $symbols;
+is_deeply(
+    \@exported,
+    [   qw(Pg_magic_func _PG_init pagila_cancel pagila_load pagila_repl_leader_main pagila_wait
+          pg_finfo_pagila_cancel pg_finfo_pagila_load pg_finfo_pagila_wait)
+    ],
+    'exports what the server calls and nothing else');
+
+my @called = map { /^\s+U ([^@\s]+)/ ? $1 : () } split /\n/, $symbols;
+ok((grep { $_ eq 'pread' || $_ eq 'pread64' } @called), 'the list of called functions is read');
+is(join(' ', grep { /^(system|popen|exec[lv]\w*|fork|vfork|posix_spawnp?|dlopen|lo_\w+)$/ } @called), '', 'starts no program');
+
+my $content = slurp_file($library);
+unlike($content, qr/pagila_repl\.fault/, 'has no fault points');
+if ($ENV{PR_FAULTS_DIR}) {
+    like(slurp_file("$ENV{PR_FAULTS_DIR}/pagila_repl.so"), qr/pagila_repl\.fault/, 'the test build has them');
+}
+
+my ($headers) = run_command([ 'readelf', '-Wld', $library ]);
+like($headers, qr/GNU_RELRO/, 'relocations are read-only');
+like($headers, qr/BIND_NOW|NOW/, 'and resolved at start');
+my ($stack) = $headers =~ /GNU_STACK.*?\s(R\w*)\s/;
+is($stack, 'RW', 'the stack is not executable');
+done_testing();
