@@ -61,7 +61,7 @@ DumpItem DumpReader::State::read_other(RowSink *sink) {
     item.block = read_copy_lines(in, statement, options.max_line, sink);
     item.block.standard_conforming_strings = lexer.standard_conforming_strings();
     item.block.utf8 = in.checks_utf8();
-    item.block.rows_are_lines = statement.copy_format == CopyFormat::text;
+    item.block.rows_are_lines = statement.copy_format == CopyFormat::text && !statement.copy_header;
   }
   item.text = std::move(statement.text);
   return item;

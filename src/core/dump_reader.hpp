@@ -40,7 +40,7 @@ struct RowBlock {
   uint64_t begin = 0, end = 0;
   uint64_t first_line = 0;                  // line of the file (from 1) on which `begin` lies
   uint64_t rows = 0;                        // copy: data lines; insert: value tuples
-  bool rows_are_lines = true;               // false for CSV, whose rows may span lines
+  bool rows_are_lines = true;               // false for CSV, whose rows may span lines, and for HEADER
   uint64_t bytes = 0;                       // bytes of COPY text delivered
   bool standard_conforming_strings = true;  // in force where the block begins
   bool utf8 = true;                         // UTF-8 was checked

@@ -32,6 +32,14 @@ constexpr Signature kSignatures[] = {
     {0, "\xfe\xff"sv, "22021", "file is in UTF-16", kUtf16Hint},
 };
 
+// ASCII in UTF-16: a dump begins with nothing else.
+bool is_utf16_without_mark(std::string_view head) {
+  if (head.size() < 4) return false;
+  for (size_t zero : {0, 1})
+    if (head[zero] == 0 && head[zero + 2] == 0 && head[1 - zero] != 0 && head[3 - zero] != 0) return true;
+  return false;
+}
+
 // pg_dumpall writes this into the comment at the top.
 bool is_cluster_dump(std::string_view head) {
   while (!head.empty()) {
@@ -53,6 +61,8 @@ void check_dump_signature(std::string_view head) {
         head.substr(signature.at, signature.bytes.size()) == signature.bytes)
       throw Error(signature.sqlstate, signature.message, "Only plain SQL as pg_dump writes it can be loaded.",
                   signature.hint);
+  if (is_utf16_without_mark(head))
+    throw Error("22021", "file is in UTF-16", "Only plain SQL as pg_dump writes it can be loaded.", kUtf16Hint);
   if (head.substr(0, 3) == "\xef\xbb\xbf"sv) head.remove_prefix(3);
   if (is_cluster_dump(head))
     throw Error("0A000", "dump of a whole cluster cannot be loaded", "The file was written by pg_dumpall.",

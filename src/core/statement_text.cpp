@@ -61,6 +61,7 @@ class CopyClauses {
     } else if (place.is("where")) {
       done_ = true;
     } else if (place.depth == 0) {
+      if (place.is("header")) header_ = true;
       if (place.is("csv") && format_ == CopyFormat::text) format_ = CopyFormat::csv;
       if (place.is("binary")) format_ = CopyFormat::other;
     } else {
@@ -69,6 +70,8 @@ class CopyClauses {
   }
   bool from_stdin() const { return from_stdin_; }
   CopyFormat format() const { return format_; }
+  // Also true for HEADER false: its value is the server's to read.
+  bool header() const { return header_; }
 
  private:
   // (FORMAT csv), where the name and the value may be quoted. A way of writing it that is not known counts as other.
@@ -85,6 +88,7 @@ class CopyClauses {
       else if (!is_word(value, "text"))
         format_ = CopyFormat::other;
     }
+    if (option_begins_ && (place.is("header") || place.text == "\"header\"")) header_ = true;
     after_format_ = !after_format_ && option_begins_ && (place.is("format") || place.text == "\"format\"");
     option_begins_ = place.token.is_symbol('(') || place.token.is_symbol(',');
   }
@@ -96,6 +100,7 @@ class CopyClauses {
   bool option_begins_ = false;
   bool after_format_ = false;
   bool done_ = false;
+  bool header_ = false;
   CopyFormat format_ = CopyFormat::text;
 };
 
@@ -129,6 +134,7 @@ StatementText read_statement_text(DumpInput &in, SqlLexer &lexer) {
   }
   statement.copy_from_stdin = copy.from_stdin();
   statement.copy_format = copy.format();
+  statement.copy_header = copy.header();
   return statement;
 }
 

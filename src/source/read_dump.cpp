@@ -219,6 +219,10 @@ void Planner::take_setting(const Statement &what) {
 }
 
 void Planner::take_rows(const DumpItem &item, Place place) {
+  // COPY keeps the values that an INSERT of this form would replace.
+  if (item.block.overriding == RowBlock::Overriding::user_value)
+    throw Error("0A000", "a dump may not contain INSERT ... OVERRIDING USER VALUE", {},
+                "pg_dump writes OVERRIDING SYSTEM VALUE.");
   PlannedRows rows;
   rows.file = file_;
   rows.place = place;

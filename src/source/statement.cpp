@@ -253,6 +253,7 @@ void classify_grant(Parsed *parsed, GrantStmt *statement) {
   parsed->kind = Statement::Kind::grant;
   ListCell *cell;
   foreach (cell, statement->grantees) add_role(parsed, lfirst_node(RoleSpec, cell));
+  if (statement->objtype == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
   if (statement->targtype != ACL_TARGET_OBJECT || is_global(statement->objtype))
     refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on objects outside schemas");
   foreach (cell, statement->objects) about_object(parsed, statement->objtype, (Node *)lfirst(cell));
@@ -293,6 +294,7 @@ void classify_owner(Parsed *parsed, AlterOwnerStmt *statement) {
     parsed->kind = Statement::Kind::left_out;
     return;
   }
+  if (statement->objectType == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
   parsed->kind = Statement::Kind::owner;
   add_role(parsed, statement->newowner);
   if (is_global(statement->objectType))

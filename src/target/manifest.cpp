@@ -233,31 +233,6 @@ void find_changed_objects(const std::string &oids, const std::string &names, Dri
   }
 }
 
-void find_changed_content(const std::string &names, Drift &drift) {
-  std::vector<Row> rows = as_extension_owner([&] {
-    return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash,
-                           pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, m.relid, 0)
-                      FROM pagila_repl.managed_content m JOIN pagila_repl.copy USING (run_id, schema_name)
-                           JOIN pg_catalog.pg_class c ON c.oid = m.relid
-                     WHERE schema_name = ANY ($1::name[]) ORDER BY 5)",
-                 {names});
-  });
-  for (const Row &row : rows) {
-    Oid relation = static_cast<Oid>(std::stoul(*row[0]));
-    if (*row[1] == "t") {
-      if (as_extension_owner([&] { return sequence_state(relation); }) != *row[2])
-        drift.modified.push_back(*row[4] + " has advanced");
-      continue;
-    }
-    std::optional<std::string> frozen = frozen_state(relation);
-    if (frozen && frozen == row[2]) continue;
-    if (!row[3])
-      drift.modified.push_back(*row[4] + " may have other rows (it was loaded with verify => 'counts')");
-    else if (read_content(relation, true).hash != *row[3])
-      drift.modified.push_back(*row[4] + " has other rows");
-  }
-}
-
 // A description with the names the stage will be seen under.
 std::string seen(const Stage &stage, std::string expression) {
   for (const StagedSchema &schema : stage.schemas)
@@ -319,12 +294,53 @@ void find_dependents(const std::vector<std::string> &schema_oids, Drift &drift) 
   }
 }
 
+void find_changed_content(const std::vector<std::string> &schemas, Drift &drift) {
+  std::vector<Row> rows = as_extension_owner([&] {
+    return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash,
+                           pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, m.relid, 0)
+                      FROM pagila_repl.managed_content m JOIN pagila_repl.copy USING (run_id, schema_name)
+                           JOIN pg_catalog.pg_class c ON c.oid = m.relid
+                     WHERE schema_name = ANY ($1::name[]) ORDER BY 5)",
+                 {array_literal(schemas)});
+  });
+  for (const Row &row : rows) {
+    Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+    if (*row[1] == "t") {
+      if (as_extension_owner([&] { return sequence_state(relation); }) != *row[2])
+        drift.modified.push_back(*row[4] + " has advanced");
+      continue;
+    }
+    std::optional<std::string> frozen = frozen_state(relation);
+    if (frozen && frozen == row[2]) continue;
+    if (!row[3])
+      drift.modified.push_back(*row[4] + " may have other rows (it was loaded with verify => 'counts')");
+    else if (read_content(relation, true).hash != *row[3])
+      drift.modified.push_back(*row[4] + " has other rows");
+  }
+}
+
+std::string catalog_signature() {
+  std::string sql;
+  for (const char *catalog :
+       {"pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_rewrite", "pg_policy",
+        "pg_inherits", "pg_sequence", "pg_type", "pg_enum", "pg_proc", "pg_aggregate", "pg_operator", "pg_opclass",
+        "pg_opfamily", "pg_amop", "pg_amproc", "pg_collation", "pg_conversion", "pg_statistic_ext", "pg_ts_config",
+        "pg_ts_config_map", "pg_ts_dict", "pg_ts_parser", "pg_ts_template", "pg_foreign_table", "pg_description",
+        "pg_depend", "pg_publication_rel", "pg_namespace"})
+    // A changed row has another xmin.
+    sql += (sql.empty() ? "SELECT pg_catalog.concat_ws(' '," : ",") +
+           std::string("(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(xmin::text::bigint)) FROM "
+                       "pg_catalog.") +
+           catalog + ")";
+  return *query_value(sql + ")");
+}
+
 Drift find_drift(const std::vector<std::string> &schemas) {
   Drift drift;
   std::vector<std::string> oids = oids_of(schemas);
   std::string names = array_literal(schemas);
   find_changed_objects(array_literal(oids), names, drift);
-  find_changed_content(names, drift);
+  find_changed_content(schemas, drift);
   find_dependents(oids, drift);
   return drift;
 }

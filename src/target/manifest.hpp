@@ -21,6 +21,10 @@ struct Drift {
 
 // Compares schemas with the manifest. Reads rows only of tables that cannot be proved untouched. Needs a transaction.
 Drift find_drift(const std::vector<std::string> &schemas);
+// The part of find_drift that is about rows and sequences.
+void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
+// Differs when any definition in the database has changed. Cheap: it hashes nothing.
+std::string catalog_signature();
 // Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the request allows it.
 void check_drift(const Drift &drift, const LoadRequest &request);
 

@@ -77,11 +77,40 @@ void check_same_schemas(const Stage &stage) {
   }
 }
 
-// Returns remarks on what is lost because the request allows it.
-std::string drop_what_is_allowed(const Stage &stage, const LoadRequest &request) {
+std::vector<std::string> names_of(const Stage &stage) {
   std::vector<std::string> names;
   for (const StagedSchema &schema : stage.schemas) names.push_back(schema.name);
-  Drift drift = find_drift(names);
+  return names;
+}
+
+// What the target was like just before the locks, so that little is left to look at while readers wait for them.
+struct LastLook {
+  std::string signature;
+  Drift drift;
+};
+
+LastLook look(const Stage &stage, const LoadRequest &request) {
+  LastLook look;
+  look.signature = catalog_signature();
+  look.drift = find_drift(names_of(stage));
+  check_drift(look.drift, request);
+  return look;
+}
+
+// With the locks held: definitions are looked at again only if some have changed since, rows always.
+Drift look_again(const Stage &stage, const LastLook &last) {
+  if (catalog_signature() != last.signature) return find_drift(names_of(stage));
+  Drift drift = last.drift;
+  drift.modified.clear();
+  find_changed_content(names_of(stage), drift);
+  for (const std::string &modified : last.drift.modified)
+    if (std::find(drift.modified.begin(), drift.modified.end(), modified) == drift.modified.end())
+      drift.modified.push_back(modified);
+  return drift;
+}
+
+// Returns remarks on what is lost because the request allows it.
+std::string drop_what_is_allowed(const Drift &drift, const LoadRequest &request) {
   check_drift(drift, request);
   for (const std::string &drop : drift.drops) execute(drop);
   std::string remarks;
@@ -119,9 +148,10 @@ void record_swap(const Stage &stage, int64_t run_id) {
 
 void try_to_publish(const Stage &stage, const LoadRequest &request, const std::string &message,
                     const std::vector<Oid> &relations, RunRecord &record) {
+  LastLook last = look(stage, request);
   lock_within(relations, Clock::now() + longest_try());
   set_local("lock_timeout", std::to_string(longest_try().count()) + "ms");
-  std::string lost = drop_what_is_allowed(stage, request);
+  std::string lost = drop_what_is_allowed(look_again(stage, last), request);
   swap_names(stage);
   record_swap(stage, record.id());
   record.succeeded(message + lost);

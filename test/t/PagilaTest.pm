@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstate_of content is_unchanged no_residue last_run
-  write_file set_fault clear_fault wait_until leader_pid);
+  write_file set_fault clear_fault is_stalled wait_until leader_pid);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
 # conf => extra lines of postgresql.conf; initdb => more options for initdb.
@@ -139,6 +139,14 @@ sub clear_fault {
     my ($node) = @_;
     $node->safe_psql('pagila', "LOAD 'pagila_repl'; ALTER DATABASE pagila RESET pagila_repl.fault");
     return;
+}
+
+# True once a leader has come to a fault point whose action is stall.
+sub is_stalled {
+    my ($node) = @_;
+    my ($out) = run_sql($node,
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader' AND wait_event_type = 'Extension'");
+    return $out eq '1';
 }
 
 # Polls a condition; false if it does not come true in time.

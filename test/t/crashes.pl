@@ -41,7 +41,7 @@ for my $point (@points) {
     set_fault($node, "$point:stall");
     my ($run) = run_sql($node, $new->{load} =~ s/\)$/, wait => false)/r);
     is($run, 'running', "load under way to $point");
-    ok(wait_until(sub { is_stalled() }, 60), "it has come to $point");
+    ok(wait_until(sub { is_stalled($node) }, 60), "it has come to $point");
     kill_server();
     $node->start;
     heals("server killed at $point", $point);
@@ -90,12 +90,6 @@ sub is_sound {
 
 sub is_up {
     my ($out) = run_sql($node, 'SELECT 1');
-    return $out eq '1';
-}
-
-sub is_stalled {
-    my ($out) = run_sql($node,
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader' AND wait_event_type = 'Extension'");
     return $out eq '1';
 }
 

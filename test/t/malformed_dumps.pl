@@ -81,31 +81,51 @@ sub files_of {
 # Running a case
 #
 
-# Runs recorded since the last look, as text.
-my $last_run = 0;
-my $new_runs = q{
+# One line: what an unchanged target and a clean server keep, then the runs recorded since the last look.
+my $look = q{
+SELECT format('%s; stages %s, leftovers %s, leaders %s',
+         (SELECT string_agg(format('%s=%s', oid, relfilenode), ' ' ORDER BY oid) FROM pg_class
+           WHERE relnamespace = to_regnamespace('shop')),
+         (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%'),
+         (SELECT count(*) FROM pagila_repl.leftover),
+         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader'));
 SELECT format('%s/%s/%s|%s|%s', run_id, status, coalesce(sqlstate, '-'), finished_at IS NOT NULL,
               replace(coalesce(error_context, ''), E'\n', ' in '))
-  FROM pagila_repl.run WHERE run_id > %d ORDER BY run_id;
+  FROM pagila_repl.run WHERE run_id > LAST ORDER BY run_id;
 };
+my $last_run = 0;
 
-# (what psql printed for the call, its messages, the new runs)
+# (what psql printed for the call, its messages, the look at the target after it, the new runs)
 sub call {
     my ($sql) = @_;
-    my ($out, $err) = run_sql($node, "\\set ON_ERROR_STOP 0\n$sql;\n\\echo ----\n" . sprintf($new_runs =~ s/%s/%%s/gr, $last_run));
-    my ($printed, $recorded) = split /^----$/m, $out, 2;
-    my @runs = grep { /./ } split /\n/, $recorded // '';
+    my ($out, $err) = run_sql($node, "\\set ON_ERROR_STOP 0\n$sql;\n\\echo ----\n" . $look =~ s/LAST/$last_run/r);
+    my ($printed, $seen) = split /^----\n/m, $out, 2;
+    my ($target, @runs) = split /\n/, $seen;
     ($last_run) = $runs[-1] =~ /^(\d+)/ if @runs;
-    return ($printed =~ s/\n\z//r, $err, @runs);
+    return ($printed =~ s/\n\z//r, $err, $target, @runs);
 }
 
-my $before;
+# The target as it was before the rejections of a row of the table; undef when not known.
+my ($before, $target, $open_row);
+
+# Everything in the target is compared once for all cases of a row, and a part of it that any reload changes after each.
+sub close_row {
+    return unless defined $open_row;
+    is_unchanged($node, $before, $open_row);
+    no_residue($node, $open_row);
+    undef $open_row;
+    return;
+}
 
 sub rejects {
     my (%case) = @_;
-    my $what = "$case{row}: $case{what}";
-    my ($printed, $err, @runs) = call(load_sql(files_of(%case), %{ $case{options} // {} }));
-    subtest $what => sub {
+    close_row() if defined $open_row && $open_row ne $case{row};
+    $before //= content($node);
+    $target //= (call('SELECT'))[2];
+    $open_row = $case{row};
+    my ($schema, $data) = files_of(%case);
+    my ($printed, $err, $found, @runs) = call(load_sql($schema, $data, %{ $case{options} // {} }));
+    subtest "$case{row}: $case{what}" => sub {
         is($printed, '', 'returns nothing');
         is(sqlstate_of($err), $case{state}, "raises $case{state}") or diag $err;
         is(scalar @runs, 1, 'recorded once');
@@ -116,29 +136,29 @@ sub rejects {
         like($context, qr/file "[^"]*"/, 'names the file') if $case{line};
         like($err, $case{says}, 'says what is wrong') if $case{says};
         unlike("$err$context", qr/CANARY/, 'does not show what the file holds');
-        is_unchanged($node, $before, $what);
-        no_residue($node, $what);
+        is($found, $target, 'same relations, no residue');
     };
     return;
 }
 
 sub loads {
     my (%case) = @_;
-    my $what = "$case{row}: $case{what}";
-    my ($printed, $err, @runs) = call(load_sql(files_of(%case), force => 'true', %{ $case{options} // {} }));
-    subtest $what => sub {
+    close_row();
+    my ($schema, $data) = files_of(%case);
+    my ($printed, $err, $found, @runs) = call(load_sql($schema, $data, force => 'true', %{ $case{options} // {} }));
+    subtest "$case{row}: $case{what}" => sub {
         is($printed, 'succeeded', 'succeeds') or diag $err;
         is(scalar @runs, 1, 'recorded once');
         like($runs[0] // '', qr{/succeeded/-\|t\|}, 'recorded as succeeded');
+        like($found, qr/stages 0, leftovers 0, leaders 0\z/, 'no residue');
         like($err, $case{says}, 'says what it passed over') if $case{says};
         for my $check (@{ $case{gives} }) {
             my ($sql, $expected) = @$check;
-            my ($found, $why) = run_sql($node, $sql);
-            is($found, $expected, $sql) or diag $why;
+            my ($result, $why) = run_sql($node, $sql);
+            is($result, $expected, $sql) or diag $why;
         }
-        no_residue($node, $what);
     };
-    $before = content($node);
+    undef $_ for $before, $target;
     return;
 }
 
@@ -223,7 +243,7 @@ for my $encoding ('UTF-16LE', 'UTF-16BE') {
     rejects(row => 'M13', what => "$encoding with its mark", state => '22021',
         data => encode($encoding, "\x{FEFF}" . data_of($rows)), says => qr/HINT:.*(iconv|--encoding)/);
     rejects(row => 'M13', what => "$encoding without a mark", data => encode($encoding, data_of($rows)), state => '22021',
-        says => qr/HINT:/);
+        says => qr/HINT:.*(iconv|--encoding)/);
 }
 
 my $crlf_shape = $shape . "CREATE FUNCTION shop.answer() RETURNS int\n    LANGUAGE sql\n    AS \$\$SELECT\n42;\$\$;\n\n";
@@ -268,8 +288,8 @@ for my $case (
 }
 loads(row => 'M21', what => 'null and force options', gives => [ [ $items =~ s/name/coalesce(name, '(null)')/r,
             "1|nil|\n2|(null)|second" ] ],
-    data => dump_of("COPY shop.item (id, name, note) FROM stdin WITH (FORMAT csv, NULL 'nil', FORCE_NOT_NULL (note), "
-            . qq{FORCE_QUOTE *);\n} =~ s/, FORCE_QUOTE \*//r . qq{1,"nil",""\n2,nil,second\n\\.\n}));
+    data => dump_of("COPY shop.item (id, name, note) FROM stdin WITH (FORMAT csv, NULL 'nil', FORCE_NOT_NULL (note)"
+            . qq{);\n1,"nil",""\n2,nil,second\n\\.\n}));
 loads(row => 'M21', what => 'force_null', gives => [ [ "SELECT id, name IS NULL, note FROM shop.item ORDER BY id", "1|t|first\n2|f|second" ] ],
     data => dump_of(qq{COPY shop.item FROM stdin WITH (FORMAT csv, FORCE_NULL (name));\n1,"",first\n2,two,second\n\\.\n}));
 loads(row => 'M21', what => 'rows of several lines', gives => [ [ "SELECT id, replace(name, E'\\n', '/'), note FROM shop.item ORDER BY id",
@@ -328,10 +348,12 @@ sub dumped {
 for my $form ('--inserts', '--column-inserts', '--rows-per-insert=2') {
     loads(row => 'M27', what => "pg_dump $form", paths => [ dumped($form) ], gives => [ [ $items, $both_rows ] ]);
 }
-rejects(row => 'M28', what => 'pg_dump --create', paths => [ dumped('--create') ], state => '0A000', line => 20,
-    says => qr/HINT:.*--create/);
-rejects(row => 'M28', what => 'pg_dump --clean', paths => [ dumped('--clean') ], state => '0A000', line => 21,
-    says => qr/HINT:.*--clean/);
+for my $case ([ '--create', 'CREATE DATABASE' ], [ '--clean', 'DROP TABLE' ]) {
+    my ($option, $refused) = @$case;
+    my $file = dumped($option);
+    my ($line) = map { 1 + lines($_) } slurp_file($file) =~ /\A(.*?)^$refused/ms;
+    rejects(row => 'M28', what => "pg_dump $option", paths => [$file], state => '0A000', line => $line, says => qr/HINT:.*$option/);
+}
 rejects(row => 'M29', what => 'pg_dumpall', paths => [ dumped('pg_dumpall') ], state => '0A000',
     says => qr/HINT:.*pg_dump/);
 rejects(row => 'M29', what => 'pg_dumpall --globals-only', paths => [ dumped('pg_dumpall', '--globals-only') ],
@@ -359,7 +381,7 @@ rejects(row => 'M38', what => 'data for a table of another version', state => '4
 rejects(row => 'M38', what => 'data for a column of another version', state => '42703', line => $copy_line,
     data => dump_of("COPY shop.item (id, price) FROM stdin;\n1\t2\n\\.\n"));
 rejects(row => 'M38', what => 'a sequence of another version', state => '42P01', line => $row_line + 4,
-    data => data_of($rows, "\\.\n\nSELECT pg_catalog.setval('shop.no_seq', 1);\n") =~ s/\\\.\n(?!\n)//r);
+    data => dump_of($copy, $rows, "\\.\n\nSELECT pg_catalog.setval('shop.no_seq', 1);\n"));
 
 #
 # Statements
@@ -382,7 +404,8 @@ for my $case (
     (map { [ 'M44', 'a session command', $_, '0A000' ] } 'LOCK TABLE shop.item', 'LISTEN x', 'UNLISTEN x', 'NOTIFY x',
         'DISCARD ALL', 'SELECT pg_catalog.pg_advisory_unlock_all()'),
     (map { [ 'M45', 'a large object', $_, '0A000' ] } "SELECT pg_catalog.lo_create('1')",
-        "SELECT pg_catalog.lo_open('1', 131072)", 'ALTER LARGE OBJECT 1 OWNER TO postgres'),
+        "SELECT pg_catalog.lo_open('1', 131072)", 'ALTER LARGE OBJECT 1 OWNER TO postgres',
+        'GRANT SELECT ON LARGE OBJECT 1 TO postgres'),
 ) {
     my ($row, $what, $statement, $state) = @$case;
     rejects(row => $row, what => "$what: $statement", with_statement("$statement;\n"), state => $state, line => $after_shape);
@@ -400,19 +423,20 @@ rejects(row => 'M42', what => 'an extension that is not', state => '42704', line
     with_statement("CREATE EXTENSION IF NOT EXISTS no_such_extension WITH SCHEMA pg_catalog;\n"));
 my $owned = "ALTER TABLE shop.item OWNER TO nobody_of_this_name;\n";
 my $message = q{SELECT message ~ 'owners skipped' FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1};
-my $owner = q{SELECT relowner::regrole FROM pg_class WHERE oid = 'shop.item'::regclass};
+my $owner = q{SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'shop.item'::regclass};
+my $caller = $node->safe_psql('postgres', 'SELECT current_user');
 loads(row => 'M43', what => 'an owner that does not exist is skipped and counted', with_statement($owned),
-    gives => [ [ $message, 't' ], [ "$owner = current_user::regrole", 't' ] ]);
+    gives => [ [ $message, 't' ], [ $owner, $caller ] ]);
 $node->safe_psql('postgres', 'CREATE ROLE keeper');
 $owned =~ s/nobody_of_this_name/keeper/;
 loads(row => 'M43', what => 'an owner that exists is kept', with_statement($owned), gives => [ [ $owner, 'keeper' ] ]);
 loads(row => 'M43', what => 'an owner is skipped when asked for, and counted', with_statement($owned),
-    options => { owners => q{'skip'} }, gives => [ [ $message, 't' ], [ "$owner = 'keeper'::regrole", 'f' ] ]);
+    options => { owners => q{'skip'} }, gives => [ [ $message, 't' ], [ $owner, $caller ] ]);
 
 my @names = ("b\xC4\xB1g\xC4\xB1nt", 'with "quotes"', "two\nlines", 'select', 'Mixed Case', 'n' x 63, "back\\slash",
     "it's; -- \$\$ /*");
 loads(row => 'M46', what => 'unusual names', gives => [
-        [ "SELECT encode(string_agg(relname, ',' ORDER BY relname COLLATE \"C\")::bytea, 'hex') FROM pg_class "
+        [ "SELECT encode(convert_to(string_agg(relname, ',' ORDER BY relname COLLATE \"C\"), 'UTF8'), 'hex') FROM pg_class "
                 . "WHERE relnamespace = 'shop'::regnamespace AND relkind = 'r' AND relname NOT IN ('item', 'word')",
             unpack('H*', join(',', sort @names)) ],
         [ "SELECT \"b\xC4\xB1g\xC4\xB1nt\" FROM shop.\"b\xC4\xB1g\xC4\xB1nt\"", 1 ],
@@ -475,7 +499,7 @@ for my $case ([ 'a newline', "two\nlines" ], [ 'a percent sign', '100%s %n %m' ]
     my ($what, $name) = @$case;
     my $path = write_file("$dir/$name", data_of($rows));
     loads(row => 'M56', what => "a path with $what", paths => [ $good, $path ], gives => [ [ $items, $both_rows ],
-            [ q{SELECT encode(data_file::bytea, 'hex') FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1}, unpack('H*', $path) ] ]);
+            [ q{SELECT encode(convert_to(data_file, 'UTF8'), 'hex') FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1}, unpack('H*', $path) ] ]);
     my $bad = write_file("$dir/bad $name", "$head$copy");
     rejects(row => 'M56', what => "a path with $what of a file that is malformed", paths => [ $good, $bad ], state => '22P04');
 }
@@ -489,9 +513,9 @@ sub saying { my ($encoding, @parts) = @_; return dump_of(@parts) =~ s/'UTF8'/'$e
 rejects(row => 'M58', what => 'LATIN1 bytes that claim to be UTF8', data => data_of("1\tCANARY \xE9\tx\n"), state => '22021',
     line => $row_line);
 rejects(row => 'M58', what => 'UTF-8 bytes that claim to be EUC_JP, in data', state => '22021', line => $row_line,
-    data => saying('EUC_JP', $copy, "1\tCANARY \xC3\xA9t\xC3\xA9\tx\n\\.\n"));
+    data => saying('EUC_JP', $copy, "1\tCANARY \xE2\x82\xAC\tx\n\\.\n"));
 rejects(row => 'M58', what => 'UTF-8 bytes that claim to be EUC_JP, in a statement', state => '22021', line => $after_shape,
-    schema => saying('EUC_JP', $shape, "COMMENT ON TABLE shop.item IS 'CANARY \xC3\xA9t\xC3\xA9';\n"));
+    schema => saying('EUC_JP', $shape, "COMMENT ON TABLE shop.item IS 'CANARY \xE2\x82\xAC';\n"));
 rejects(row => 'M58', what => 'an encoding that does not exist', state => '22023', line => 5, schema => saying('KLINGON', $shape));
 rejects(row => 'M58', what => 'an encoding that hides quotes', state => '0A000', line => 5, schema => saying('SJIS', $shape));
 loads(row => 'M58', what => 'LATIN1 that says so', data => saying('LATIN1', $copy, "1\t\xE9t\xE9\tx\n\\.\n"),
@@ -523,12 +547,16 @@ target_is_loaded();
 # Files that change, and disks that fail
 #
 
+close_row();
+$before = content($node);
+$target = (call('SELECT'))[2];
+
 # Starts a load held at a fault point, does `meanwhile`, lets it go on. Returns (status, SQLSTATE or '', data_sha256).
 sub changed_during_run {
     my ($site, $meanwhile, @paths) = @_;
     write_file($hold, '');
     set_fault($node, "$site:wait:$hold");
-    my ($run) = run_sql($node, load_sql(@paths, wait => 'false', force => 'true') =~ s/status/run_id/r);
+    my ($run) = run_sql($node, load_sql(@paths[0, 1], wait => 'false', force => 'true') =~ s/status/run_id/r);
     ok(wait_until(sub { (run_sql($node, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader'
         AND wait_event = 'Extension'}))[0] }, 30), "the run is held at $site");
     $meanwhile->();
@@ -552,8 +580,9 @@ sub overwrite {
     return;
 }
 
-my $long_rows = join('', map { "$_\tname $_\tnote\n" } 1 .. 2000);
-for my $site ('read:3', 'lock:1', 'shape:1', 'copy:1') {
+# Longer than any buffer, so that some of it is read before the change and some after: read 4 is the data file's first.
+my $long_rows = join('', map { "$_\tname $_\tnote\n" } 1 .. 30000);
+for my $site ('read:5', 'shape:1', 'copy:1') {
     for my $change (
         [ 'overwritten in place', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr)) } ],
         [ 'overwritten in place with its old time', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr), time => 1) } ],
@@ -562,19 +591,16 @@ for my $site ('read:3', 'lock:1', 'shape:1', 'copy:1') {
         [ 'appended to', sub { append_to_file($_[0], "-- more\n") } ],
     ) {
         my ($what, $meanwhile) = @$change;
-        # The first pass reads a file's bytes once, so what is there when it reads is what is loaded.
-        next if $site eq 'read:3' && $what =~ /old time/;
-        # COPY has the small file in its buffer by then; the check at the block's end sees the time or the size.
-        next if $site eq 'copy:1' && $what =~ /old time/;
         my $data = write_file("$dir/changing.sql", data_of($long_rows));
         subtest "M53: the data file is $what at $site" => sub {
             my ($status, $state) = changed_during_run($site, sub { $meanwhile->($data) }, $good, $data);
             is("$status $state", 'failed 55000', 'rejected as changed');
-            is_unchanged($node, $before, $what);
-            no_residue($node, $what);
+            is((call('SELECT'))[2], $target, 'same relations, no residue');
         };
     }
 }
+is_unchanged($node, $before, 'M53');
+no_residue($node, 'M53');
 for my $change ([ 'replaced by another file of its name', sub { rename(write_file("$dir/next.sql", data_of("9\tnew\tx\n")), $_[0]) } ],
     [ 'removed', sub { unlink $_[0] } ]) {
     my ($what, $meanwhile) = @$change;
@@ -585,7 +611,6 @@ for my $change ([ 'replaced by another file of its name', sub { rename(write_fil
         is("$status $state", 'succeeded ', 'succeeds');
         is($loaded, $sha, 'the hash is that of the bytes loaded');
         is((run_sql($node, $items))[0], $both_rows, 'the rows are those hashed');
-        no_residue($node, $what);
     };
 }
 $before = content($node);
@@ -601,7 +626,7 @@ subtest 'M53: a schema file that changes after it was read' => sub {
         is_unchanged($node, $before, 'schema file changed');
     }
 };
-$before = content($node);
+undef $_ for $before, $target;
 
 my $data = write_file("$dir/data.sql", data_of($rows));
 # The heads of both files, then each file, then the rows again.
@@ -612,16 +637,15 @@ for my $nth (1 .. 5) {
 }
 for my $nth (1, 4, 5) {
     set_fault($node, "read:$nth:stall");
-    my ($printed, $err, @runs) = call("SET statement_timeout = '500ms';\n" . load_sql($good, $data, force => 'true'));
+    my ($printed, $err) = call("SET statement_timeout = '500ms';\n" . load_sql($good, $data, force => 'true'));
     subtest "M57: read $nth never ends" => sub {
         is(sqlstate_of($err), '57014', 'the statement times out') or diag $err;
         ok(wait_until(sub { last_run($node, 'status') eq 'cancelled' }, 10), 'the run is recorded as cancelled');
-        is_unchanged($node, $before, 'stalled read');
-        no_residue($node, 'stalled read');
-        $last_run = last_run($node, 'run_id');
+        is((call('SELECT'))[2], $target, 'same relations, no residue');
     };
 }
 clear_fault($node);
+close_row();
 
 #
 # Very large files
@@ -656,6 +680,7 @@ my $external = write_file("$dir/external.sql", dump_of($shape, "ALTER TABLE ONLY
 loads(row => 'M17', what => 'a field of 900 MB', paths => [ $external, $huge ], options => { verify => q{'counts'} },
     gives => [ [ "SELECT octet_length(note), left(note, 3), right(note, 3) FROM shop.item", "$field_bytes|xxx|xxx" ] ]);
 target_is_loaded();
+$before = content($node);
 
 open($out, '+<:raw', $huge) or die "$huge: $!";
 seek($out, $end_of_field, 0);
@@ -697,7 +722,6 @@ my ($schema_text, $data_text) = map { slurp_file("$sample/$_.sql") } qw(schema d
 is((run_sql($node, load_sql("$sample/schema.sql", "$sample/data.sql")))[0], 'succeeded', 'the sample loads');
 my ($expected) = run_sql($node, $tables);
 like($expected, qr/^payment_p2022_07 /m, 'the sample has rows to compare');
-$before = content($node);
 $last_run = last_run($node, 'run_id');
 loads(row => 'M14', what => 'the sample with CR LF throughout', schema => $schema_text =~ s/\n/\r\n/gr, data => $data_text =~ s/\n/\r\n/gr,
     gives => [ [ $tables, $expected ] ]);
@@ -707,5 +731,6 @@ rejects(row => 'M38', what => 'the sample with a column that its schema does not
     data => $data_text);
 rejects(row => 'M09', what => 'the sample with a NUL in its last block', schema => $schema_text, data => $data_text =~ s/\A(.*)\n\\\.\n/$1\0\n\\.\n/sr,
     state => '22021', line => lines($data_text =~ s/\A(.*)\n\\\.\n.*/$1/sr) + 1);
+close_row();
 
 done_testing();

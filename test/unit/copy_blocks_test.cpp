@@ -86,6 +86,9 @@ TEST(CopyBlock, MayGoWithoutASink) {
 TEST(CopyBlock, SaysWhetherALineIsARow) {
   EXPECT_TRUE(read_all("COPY t FROM stdin;\n1\n\\.\n").items.at(0).block.rows_are_lines);
   EXPECT_FALSE(read_all("COPY t FROM stdin CSV;\n1\n\\.\n").items.at(0).block.rows_are_lines);
+  EXPECT_FALSE(read_all("COPY t FROM stdin (HEADER);\n1\n\\.\n").items.at(0).block.rows_are_lines);
+  EXPECT_FALSE(read_all("COPY t FROM stdin (FREEZE, \"header\" 1);\n1\n\\.\n").items.at(0).block.rows_are_lines);
+  EXPECT_FALSE(read_all("COPY t FROM stdin HEADER;\n1\n\\.\n").items.at(0).block.rows_are_lines);
 }
 
 TEST(CopyBlock, RemembersHowStringsAreReadThere) {

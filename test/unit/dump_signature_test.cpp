@@ -34,6 +34,8 @@ TEST(DumpSignature, IsKnownForOtherFormats) {
       {"PK\x03\x04", "0A000", "unzip"},
       {std::string("\xff\xfe-\0-\0", 6), "22021", "iconv"},
       {std::string("\xfe\xff\0-\0-", 6), "22021", "iconv"},
+      {std::string("-\0-\0", 4), "22021", "iconv"},
+      {std::string("\0-\0-", 4), "22021", "iconv"},
       {"--\n-- PostgreSQL database cluster dump\n--\n", "0A000", "pg_dump"},
       {"\xEF\xBB\xBF--\r\n-- PostgreSQL database cluster dump\r\n", "0A000", "pg_dump"},
   };
@@ -49,7 +51,7 @@ TEST(DumpSignature, LetsPlainDumpsPass) {
   for (const std::string &head :
        {std::string(), std::string("P"), std::string("--\n-- PostgreSQL database dump\n--\n"),
         std::string("\xEF\xBB\xBF-- x"), std::string("SELECT 1;\n-- PostgreSQL database cluster dump\n"),
-        std::string(300, ' ')})
+        std::string(300, ' '), std::string("--\0-", 4), std::string(4, '\0')})
     EXPECT_FALSE(refusal(head)) << head;
 }
 
