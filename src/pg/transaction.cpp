@@ -68,6 +68,14 @@ void roll_back_subtransaction() {
   });
 }
 
+void set_local(const std::string &setting, const std::string &value) {
+  const char *name = setting.c_str(), *text = value.c_str();
+  guarded([=] {
+    (void)set_config_option(name, text, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+                            false);
+  });
+}
+
 Oid extension_oid() {
   Oid oid = guarded([] { return get_extension_oid("pagila_repl", true); });
   if (!OidIsValid(oid))

@@ -34,6 +34,11 @@ void tell(const std::string &text) {
   guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
 }
 
+void warn(const std::string &text) {
+  const char *message = text.c_str();
+  guarded([message] { ereport(WARNING, (errmsg_internal("%s", message))); });
+}
+
 void enter(RunRecord &record, Phase phase) {
   record.enter(phase);
   std::string activity = "pagila_load, run " + std::to_string(record.id()) + ": " + name_of(phase);
@@ -101,9 +106,7 @@ void clean(RunRecord &record) {
     for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
     forget_replaced_copies();
   } catch (const Error &error) {
-    std::string message = "the replaced copy is left for the next run to remove: " + error.message;
-    const char *text = message.c_str();
-    guarded([text] { ereport(WARNING, (errmsg_internal("%s", text))); });
+    warn("the replaced copy is left for the next run to remove: " + error.message);
   }
 }
 
@@ -140,9 +143,10 @@ void load(const LoadRequest &request, RunRecord &record) {
 // It is of no use any more. If this fails the next run does it.
 void drop_what_it_built(const RunRecord &record) {
   try {
-    drop_own_leftovers(record.id());
+    for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
     forget_replaced_copies();
-  } catch (const Error &) {
+  } catch (const Error &error) {
+    warn("what the run built is left for the next run to remove: " + error.message);
   }
 }
 

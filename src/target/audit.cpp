@@ -23,7 +23,7 @@ const char *flag(bool value) { return value ? "true" : "false"; }
 template <class Body>
 void in_durable_transaction(Body body) {
   in_transaction([&] {
-    execute("SELECT pg_catalog.set_config('synchronous_commit', 'on', true)");
+    set_local("synchronous_commit", "on");
     body();
   });
 }

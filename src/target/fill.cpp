@@ -170,7 +170,7 @@ void fill_group(const FillGroup &group, const OpenRows &open_rows, RunRecord &re
     record.begin_step("table", rows.table.schema, rows.table.name);
     uint64_t copied = fill_one(fill, open_rows, telltale);
     check_count(fill, copied);
-    expected[fill.table] += copied;
+    expected[group.top] += copied;
     telltale.done(copied, rows.block.bytes);
     record.end_step(copied, rows.block.bytes);
   }

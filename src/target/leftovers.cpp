@@ -35,8 +35,8 @@ std::string drop_leftover(const std::string &oid, const std::string &name) {
   try {
     return in_transaction([&] {
       return as_extension_owner([&]() -> std::string {
-        execute("SELECT pg_catalog.set_config('client_min_messages', 'warning', true),"
-                "       pg_catalog.set_config('lock_timeout', '5s', true)");
+        set_local("client_min_messages", "warning");
+        set_local("lock_timeout", "5s");
         // Another run may be sweeping too.
         if (!query_value("SELECT 1 FROM pagila_repl.leftover WHERE schema_oid = $1::oid FOR UPDATE SKIP LOCKED", {oid}))
           return {};

@@ -19,7 +19,6 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
-#include "utils/guc.h"
 #include "utils/wait_event.h"
 }
 
@@ -32,14 +31,6 @@ using std::chrono::milliseconds;
 
 // One try may hold up readers for this long; below deadlock_timeout, so that nobody is cancelled because of us.
 milliseconds longest_try() { return milliseconds(std::min(200, std::max(1, DeadlockTimeout / 2))); }
-
-void set_local(const char *name, const std::string &value) {
-  const char *text = value.c_str();
-  guarded([=] {
-    (void)set_config_option(name, text, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-                            false);
-  });
-}
 
 std::vector<Oid> relations_to_lock(const Stage &stage) {
   std::vector<Oid> relations;

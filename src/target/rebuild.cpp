@@ -51,8 +51,7 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
   for (const Stripped &stripped : stage.stripped) {
     if (stripped.group != group) continue;
     step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, stage.runs_own_code, [&] {
-      if (!stripped.tablespace.empty())
-        execute("SELECT pg_catalog.set_config('default_tablespace', $1, true)", {stripped.tablespace});
+      if (!stripped.tablespace.empty()) set_local("default_tablespace", stripped.tablespace);
       for (const std::string &statement : stripped.create) execute(statement);
     });
     PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
@@ -70,8 +69,8 @@ void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRec
 
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
   for (const SequenceState &state : plan.sequences) {
-    step(record, stage, "sequence", state.sequence.schema, state.sequence.name, false, [&] {
-      try {
+    try {
+      step(record, stage, "sequence", state.sequence.schema, state.sequence.name, false, [&] {
         Value set = query_value(
             R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
                                         WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind = 'S')
@@ -80,10 +79,10 @@ void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) 
              state.called ? "true" : "false"});
         if (!set)
           throw Error("42P01", "sequence \"" + state.sequence.schema + "." + state.sequence.name + "\" does not exist");
-      } catch (const Error &error) {
-        throw error.within(state.place.text());
-      }
-    });
+      });
+    } catch (const Error &error) {
+      throw error.within(state.place.text());
+    }
     PR_FAULT("sequence");
   }
 }

@@ -16,7 +16,6 @@
 
 extern "C" {
 #include "commands/extension.h"
-#include "utils/guc.h"
 }
 
 namespace pagila_repl {
@@ -33,14 +32,6 @@ Oid schema_oid(const std::string &name) {
 
 void rename_schema(const std::string &from, const std::string &to) {
   execute("ALTER SCHEMA " + quote(from) + " RENAME TO " + quote(to));
-}
-
-void set_local(const std::string &name, const std::string &value) {
-  const char *setting = name.c_str(), *text = value.c_str();
-  guarded([=] {
-    (void)set_config_option(setting, text, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-                            false);
-  });
 }
 
 // Runs the statements of a plan as the session's role, by the policies of the request.

@@ -539,7 +539,7 @@ loads(row => 'M60', what => 'nested comments', with_statement(
 loads(row => 'M60', what => 'unusual dollar tags', gives => [ [ 'SELECT shop.a(), shop.b(), shop.c()', q{$$;|$a$|$1} ] ],
     with_statement("CREATE FUNCTION shop.a() RETURNS text LANGUAGE sql AS \$_x1\$ SELECT '\$\$;' \$_x1\$;\n",
         "CREATE FUNCTION shop.b() RETURNS text LANGUAGE sql AS \$\xC3\xA9\$ SELECT '\$a\$' \$\xC3\xA9\$;\n",
-        "CREATE FUNCTION shop.c() RETURNS text LANGUAGE sql AS \$\$ SELECT \$a\$\$1\$a\$ \$\$;\n"));
+        "CREATE FUNCTION shop.c() RETURNS text LANGUAGE sql AS \$\$ SELECT \$a\$x'\$b\$a\$ \$\$;\n"));
 
 target_is_loaded();
 

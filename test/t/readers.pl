@@ -100,20 +100,20 @@ my (@errors, @milliseconds);
 
 sub start_readers {
     my ($mode) = @_;
-    my %reader = (mode => $mode, log => "$dir/$mode", out => '', err => '');
+    my %reader = (mode => $mode, log => "$dir/$mode");
     unlink glob("$reader{log}.*");
     $reader{run} = start(
         [ 'pgbench', '-n', '-M', $mode, '-c', 3, '-j', 1, '-T', $kSecondsPerRound, '-l', '--log-prefix', $reader{log},
-            '--random-seed', 1, @variables, @script_options, '-d', $node->connstr('pagila') ],
-        '>', \$reader{out}, '2>', \$reader{err});
+            '--random-seed', 1, @variables, @script_options, $node->connstr('pagila') ],
+        '>', "$reader{log}.out", '2>', "$reader{log}.err");
     return \%reader;
 }
 
 sub take_in {
     my ($reader) = @_;
     $reader->{run}->finish;
-    push @errors, grep { /error|fatal|aborted/i } split /\n/, $reader->{err};
-    my ($log) = glob("$reader->{log}.*");
+    push @errors, grep { /error|fatal|aborted/i } split /\n/, slurp_file("$reader->{log}.err");
+    my ($log) = glob("$reader->{log}.[0-9]*");
     for my $line (split /\n/, slurp_file($log)) {
         my (undef, undef, $microseconds, $script) = split / /, $line;
         $reads{ $reader->{mode} } += $scripts[$script][0];
@@ -127,7 +127,7 @@ my %outcome;
 while (($reloads < $kReloads || $reads{simple} < $kReads || $reads{prepared} < $kReads) && $rounds < 8 && !@errors) {
     $rounds++;
     my @readers = map { start_readers($_) } 'simple', 'prepared';
-    while (grep { $_->{run}->pump_nb; $_->{run}->pumpable } @readers) {
+    while (grep { $_->{run}->pumpable } @readers) {
         my $set = $reloads % 2 ? 'b' : 'a';
         my ($status, $err) = run_sql($node, load_sql("$dump{$set}/schema.sql", "$dump{$set}/data.sql"));
         $outcome{ $status || $err }++;

@@ -1,0 +1,28 @@
+-- Rows that go through a partitioned table are routed to its leaves, frozen as all others.
+\getenv directory PG_ABS_SRCDIR
+\set dump :directory/test/dumps/partitions.sql
+\set missing :directory/test/dumps/partitions_missing.sql
+\set bad :directory/test/dumps/partitions_bad.sql
+CREATE EXTENSION pagila_repl;
+CREATE EXTENSION pageinspect;
+SET client_min_messages = warning;
+SELECT status, rows FROM pagila_load(:'dump');
+SELECT tableoid::regclass, * FROM parts.event ORDER BY id;
+-- Every row is visible to transactions older than the run.
+SELECT c.relname, count(*) AS rows, bool_and(h.frozen) AS frozen
+  FROM pg_class c, LATERAL (
+         SELECT lp, t_infomask & 768 = 768 AS frozen FROM heap_page_items(get_raw_page(c.oid::regclass::text, 0))) h
+ WHERE c.relnamespace = 'parts'::regnamespace AND c.relkind = 'r' GROUP BY 1 ORDER BY 1;
+SELECT relname, relispartition FROM pg_class WHERE relnamespace = 'parts'::regnamespace ORDER BY 1;
+SELECT indexrelid::regclass, indisvalid FROM pg_index
+ WHERE indrelid IN (SELECT relid FROM pg_partition_tree('parts.event')) ORDER BY indexrelid::regclass::text;
+SELECT status FROM pagila_load(:'dump');
+SELECT status, rows FROM pagila_load(:'dump', force => true);
+-- The place is the file's, also when a row finds no partition.
+\set VERBOSITY sqlstate
+SELECT status FROM pagila_load(:'missing');
+SELECT status FROM pagila_load(:'bad');
+\set VERBOSITY default
+SELECT replace(error_context, :'directory', '...') AS error_context, sqlstate FROM pagila_repl.run WHERE status = 'failed' ORDER BY run_id;
+DROP EXTENSION pagila_repl, pageinspect;
+DROP SCHEMA parts CASCADE;
