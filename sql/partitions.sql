@@ -1,8 +1,11 @@
 -- Rows that go through a partitioned table are routed to its leaves, frozen as all others.
 \getenv directory PG_ABS_SRCDIR
 \set dump :directory/test/dumps/partitions.sql
-\set missing :directory/test/dumps/partitions_missing.sql
-\set bad :directory/test/dumps/partitions_bad.sql
+\getenv results PG_ABS_BUILDDIR
+\set missing :results/results/partitions_missing.sql
+\set bad :results/results/partitions_bad.sql
+\! sed '/event_other DEFAULT/d' "$PG_ABS_SRCDIR/test/dumps/partitions.sql" > "$PG_ABS_BUILDDIR/results/partitions_missing.sql"
+\! sed 's/^20\tb/x\tb/' "$PG_ABS_SRCDIR/test/dumps/partitions.sql" > "$PG_ABS_BUILDDIR/results/partitions_bad.sql"
 CREATE EXTENSION pagila_repl;
 CREATE EXTENSION pageinspect;
 SET client_min_messages = warning;
@@ -23,6 +26,6 @@ SELECT status, rows FROM pagila_load(:'dump', force => true);
 SELECT status FROM pagila_load(:'missing');
 SELECT status FROM pagila_load(:'bad');
 \set VERBOSITY default
-SELECT replace(error_context, :'directory', '...') AS error_context, sqlstate FROM pagila_repl.run WHERE status = 'failed' ORDER BY run_id;
+SELECT replace(error_context, :'results', '...') AS error_context, sqlstate FROM pagila_repl.run WHERE status = 'failed' ORDER BY run_id;
 DROP EXTENSION pagila_repl, pageinspect;
 DROP SCHEMA parts CASCADE;

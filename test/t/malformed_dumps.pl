@@ -382,6 +382,8 @@ rejects(row => 'M38', what => 'data for a column of another version', state => '
     data => dump_of("COPY shop.item (id, price) FROM stdin;\n1\t2\n\\.\n"));
 rejects(row => 'M38', what => 'a sequence of another version', state => '42P01', line => $row_line + 4,
     data => dump_of($copy, $rows, "\\.\n\nSELECT pg_catalog.setval('shop.no_seq', 1);\n"));
+rejects(row => 'M38', what => 'a sequence of a schema of another version', state => '3F000', line => $row_line + 4,
+    data => dump_of($copy, $rows, "\\.\n\nSELECT pg_catalog.setval('stock.no_seq', 1);\n"));
 
 #
 # Statements
@@ -536,7 +538,7 @@ loads(row => 'M59', what => 'strings with E and U&', with_statement(
 loads(row => 'M60', what => 'nested comments', with_statement(
         "/* a ' ; /* \\! nested */ \$\$ \" */ COMMENT /* ; */ ON TABLE shop.item -- ; '\n /* /**/ */ IS 'yes';\n"),
     gives => [ [ "SELECT obj_description('shop.item'::regclass)", 'yes' ] ]);
-loads(row => 'M60', what => 'unusual dollar tags', gives => [ [ 'SELECT shop.a(), shop.b(), shop.c()', q{$$;|$a$|$1} ] ],
+loads(row => 'M60', what => 'unusual dollar tags', gives => [ [ 'SELECT shop.a(), shop.b(), shop.c()', q{$$;|$a$|x'$b} ] ],
     with_statement("CREATE FUNCTION shop.a() RETURNS text LANGUAGE sql AS \$_x1\$ SELECT '\$\$;' \$_x1\$;\n",
         "CREATE FUNCTION shop.b() RETURNS text LANGUAGE sql AS \$\xC3\xA9\$ SELECT '\$a\$' \$\xC3\xA9\$;\n",
         "CREATE FUNCTION shop.c() RETURNS text LANGUAGE sql AS \$\$ SELECT \$a\$x'\$b\$a\$ \$\$;\n"));
