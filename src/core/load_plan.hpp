@@ -32,6 +32,7 @@ struct Statement {
   bool creates = false;         // a new object in a schema
   bool creates_table = false;   // that can take rows
   bool refreshes = false;       // a materialized view that is to be filled at the end
+  bool about_type = false;      // creates, alters, comments or grants on an enum or domain
   bool has_target = false;      // `schema`.`name` below is the object the statement is about
   std::string schema, name;     // schema empty if not written
   std::vector<std::string> roles;
@@ -71,6 +72,12 @@ struct SequenceState {
   Place place;
 };
 
+// An enum or domain of the dump and a hash of every statement about it: equal hashes, equal types.
+struct PlannedType {
+  QualifiedName type;
+  std::string sha256;
+};
+
 struct PlannedFile {
   std::string path;
   std::string sha256;
@@ -84,6 +91,7 @@ struct LoadPlan {
   std::vector<PlannedRows> rows;
   std::vector<SequenceState> sequences;
   std::vector<QualifiedName> refreshes;      // materialized views to fill, in order
+  std::vector<PlannedType> types;
   std::vector<std::string> remarks;          // what was passed over, for the run's message
   uint64_t total_rows = 0, total_bytes = 0;  // of all blocks
 };

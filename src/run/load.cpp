@@ -97,7 +97,7 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   analyze(stage, record);
   enter(record, Phase::verify);
   tell("verifying");
-  write_manifest(stage, record.id(), verify(stage, expected, request.verify_content, record));
+  write_manifest(dump.plan, request, stage, record.id(), verify(stage, expected, request.verify_content, record));
 }
 
 // Once the copy is visible nothing can take the success back; what cannot be cleaned now the next run cleans.
@@ -123,17 +123,19 @@ void load(const LoadRequest &request, RunRecord &record) {
   sweep(record.id());
 
   enter(record, Phase::plan);
+  std::vector<CarriedType> carried;
   Drift drift = in_transaction([&] {
     check_may_replace(plan.schemas);
     PR_FAULT("plan");
-    return find_drift(plan.schemas);
+    carried = find_carried_types(plan, request);
+    return find_drift(plan.schemas, carried);
   });
   if (int64_t same = request.force ? 0 : in_transaction([&] { return find_same(plan, made_of, drift); }))
     return record.skipped(same, "nothing changed since run " + std::to_string(same));
   check_drift(drift, request);
 
   enter(record, Phase::shape);
-  Stage stage = stage_shape(plan, request, record.id());
+  Stage stage = stage_shape(plan, request, carried, record.id());
   build_stage(dump, stage, request, record);
   enter(record, Phase::publish);
   publish(stage, request, summary(plan, stage, record), record);

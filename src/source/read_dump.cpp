@@ -66,6 +66,7 @@ class Planner {
   void finish();
 
  private:
+  void plan_types();
   void take(DumpItem &item);
   void take_statement(DumpItem &item, Place place);
   void take_rows(const DumpItem &item, Place place);
@@ -241,7 +242,23 @@ void Planner::take_rows(const DumpItem &item, Place place) {
   plan_.rows.push_back(std::move(rows));
 }
 
+void Planner::plan_types() {
+  std::map<std::pair<std::string, std::string>, std::string> texts;
+  for (const ShapeStatement &statement : plan_.shape)
+    if (statement.what.about_type)
+      texts[{statement.what.schema, statement.what.name}] += statement.text + ";";
+  for (const ShapeStatement &statement : plan_.shape) {
+    const Statement &what = statement.what;
+    if (!what.about_type || !what.creates) continue;
+    const std::string &text = texts[{what.schema, what.name}];
+    Sha256 hash;
+    hash.add(text.data(), text.size());
+    plan_.types.push_back({{what.schema, what.name}, hash.hex()});
+  }
+}
+
 void Planner::finish() {
+  plan_types();
   if (plan_.schemas.empty())
     throw Error("22023", "the dump creates nothing", "No schema would be replaced by it.");
   for (const ShapeStatement &statement : plan_.shape) {

@@ -27,7 +27,7 @@ namespace {
 // The plain twin of Statement, filled by server code.
 struct Parsed {
   Statement::Kind kind;
-  bool creates, creates_table, refreshes, has_target;
+  bool creates, creates_table, refreshes, about_type, has_target;
   const char *schema, *name;
   List *roles;  // of char *
   const char *setting, *setting_value, *global_kind;
@@ -64,6 +64,7 @@ void about(Parsed *parsed, List *names, int inner = 0) {
 void about(Parsed *parsed, const TypeName *type) { about(parsed, type->names); }
 
 void about_object(Parsed *parsed, ObjectType type, Node *object) {
+  parsed->about_type = type == OBJECT_TYPE || type == OBJECT_DOMAIN || type == OBJECT_DOMCONSTRAINT;
   switch (type) {
     case OBJECT_SCHEMA:
       parsed->has_target = true;
@@ -359,8 +360,14 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_ViewStmt: create(parsed); return about(parsed, castNode(ViewStmt, node)->view);
     case T_CreateTableAsStmt: return classify_create_as(parsed, castNode(CreateTableAsStmt, node));
     case T_CreateSeqStmt: create(parsed); return about(parsed, castNode(CreateSeqStmt, node)->sequence);
-    case T_CreateDomainStmt: create(parsed); return about(parsed, castNode(CreateDomainStmt, node)->domainname);
-    case T_CreateEnumStmt: create(parsed); return about(parsed, castNode(CreateEnumStmt, node)->typeName);
+    case T_CreateDomainStmt:
+      create(parsed);
+      parsed->about_type = true;
+      return about(parsed, castNode(CreateDomainStmt, node)->domainname);
+    case T_CreateEnumStmt:
+      create(parsed);
+      parsed->about_type = true;
+      return about(parsed, castNode(CreateEnumStmt, node)->typeName);
     case T_CreateRangeStmt: create(parsed); return about(parsed, castNode(CreateRangeStmt, node)->typeName);
     case T_CompositeTypeStmt: create(parsed); return about(parsed, castNode(CompositeTypeStmt, node)->typevar);
     case T_CreateFunctionStmt: create(parsed); return about(parsed, castNode(CreateFunctionStmt, node)->funcname);
@@ -383,8 +390,12 @@ void classify_node(Parsed *parsed, Node *node) {
 
     case T_AlterTableStmt: return classify_alter_table(parsed, castNode(AlterTableStmt, node));
     case T_AlterSeqStmt: return about(parsed, castNode(AlterSeqStmt, node)->sequence);
-    case T_AlterEnumStmt: return about(parsed, castNode(AlterEnumStmt, node)->typeName);
-    case T_AlterDomainStmt: return about(parsed, castNode(AlterDomainStmt, node)->typeName);
+    case T_AlterEnumStmt:
+      parsed->about_type = true;
+      return about(parsed, castNode(AlterEnumStmt, node)->typeName);
+    case T_AlterDomainStmt:
+      parsed->about_type = true;
+      return about(parsed, castNode(AlterDomainStmt, node)->typeName);
     case T_AlterTypeStmt: return about(parsed, castNode(AlterTypeStmt, node)->typeName);
     case T_AlterFunctionStmt: return about(parsed, castNode(AlterFunctionStmt, node)->func->objname);
     case T_AlterOperatorStmt: return about(parsed, castNode(AlterOperatorStmt, node)->opername->objname);
@@ -476,6 +487,7 @@ Statement classify(const std::string &text) {
   statement.creates = parsed.creates;
   statement.creates_table = parsed.creates_table;
   statement.refreshes = parsed.refreshes;
+  statement.about_type = parsed.about_type;
   statement.has_target = parsed.has_target;
   statement.schema = text_or_empty(parsed.schema);
   statement.name = text_or_empty(parsed.name);

@@ -2,11 +2,18 @@
 
 #include "target/leftovers.hpp"
 
+#include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/manifest.hpp"
 #include "target/target_lock.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/storage.h"
+#include "utils/rel.h"
+}
 
 namespace pagila_repl {
 
@@ -23,7 +30,7 @@ std::string drop_unless_needed(const std::string &oid, const std::string &name) 
     return {};
   }
   Drift drift;
-  find_dependents({oid}, drift);
+  find_dependents({oid}, {}, drift);
   if (!drift.dependents.empty())
     return "schema \"" + name + "\" was kept, " + drift.dependents[0] + " depends on it";
   execute("DROP SCHEMA " + quote(name) + " CASCADE");
@@ -31,19 +38,57 @@ std::string drop_unless_needed(const std::string &oid, const std::string &name) 
   return {};
 }
 
+// Runs the body in a transaction that nothing can hold up for long; empty if another run is at this schema too.
+template <class Body>
+std::string at_leftover(const std::string &oid, Body body) {
+  return in_transaction([&] {
+    return as_extension_owner([&]() -> std::string {
+      set_local("client_min_messages", "warning");
+      set_local("lock_timeout", "5s");
+      if (!query_value("SELECT 1 FROM pagila_repl.leftover WHERE schema_oid = $1::oid FOR UPDATE SKIP LOCKED", {oid}))
+        return {};
+      return body();
+    });
+  });
+}
+
+// Cuts every table down to nothing, at once and for good, without writing to the catalog.
+void empty(const std::string &oid) {
+  for (const Row &row : query(
+           R"(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::oid AND c.relkind IN ('r', 'm', 'S')
+              UNION ALL
+              SELECT c.reltoastrelid FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::oid AND c.reltoastrelid <> 0)",
+           {oid})) {
+    Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+    guarded([relation] {
+      Relation opened = relation_open(relation, AccessExclusiveLock);
+      RelationTruncate(opened, 0);
+      relation_close(opened, NoLock);
+    });
+  }
+}
+
+std::string drop_making_room(const std::string &oid, const std::string &name) {
+  auto drop = [&] {
+    PR_FAULT("clean");
+    return drop_unless_needed(oid, name);
+  };
+  try {
+    return at_leftover(oid, drop);
+  } catch (const Error &error) {
+    if (error.sqlstate != "53100") throw;
+  }
+  // A drop writes to the catalog, for which a full disk has no room.
+  at_leftover(oid, [&] {
+    empty(oid);
+    return std::string();
+  });
+  return at_leftover(oid, drop);
+}
+
 std::string drop_leftover(const std::string &oid, const std::string &name) {
   try {
-    return in_transaction([&] {
-      return as_extension_owner([&]() -> std::string {
-        set_local("client_min_messages", "warning");
-        set_local("lock_timeout", "5s");
-        // Another run may be sweeping too.
-        if (!query_value("SELECT 1 FROM pagila_repl.leftover WHERE schema_oid = $1::oid FOR UPDATE SKIP LOCKED", {oid}))
-          return {};
-        PR_FAULT("clean");
-        return drop_unless_needed(oid, name);
-      });
-    });
+    return drop_making_room(oid, name);
   } catch (const Error &error) {
     if (error.sqlstate == "57014") throw;
     return "schema \"" + name + "\" could not be dropped yet: " + error.message;

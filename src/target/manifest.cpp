@@ -74,7 +74,7 @@ WITH rel AS (
   SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, e.enumtypid, ROW(e.enumsortorder, e.enumlabel)::text
     FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid WHERE t.typnamespace = ANY ($1::oid[])
   UNION ALL
-  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, k.contypid, k::text
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, k.contypid, ROW(k.conname, k.convalidated, k.conbin)::text
     FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid
    WHERE t.typnamespace = ANY ($1::oid[])
   UNION ALL
@@ -146,7 +146,8 @@ SELECT classid, objid, pg_catalog.md5(pg_catalog.string_agg(text, E'\n' ORDER BY
                     WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
  GROUP BY classid, objid)";
 
-// Objects outside the schemas $1 that depend on something in them: what it is, how to drop it (null: only with data).
+// Objects outside the schemas $1 that depend on something in them (but the types $2): what it is, how to drop it (null:
+// only with data).
 constexpr const char *kDependents = R"(
 WITH RECURSIVE inside (classid, objid) AS (
   SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
@@ -154,6 +155,7 @@ WITH RECURSIVE inside (classid, objid) AS (
      AND d.deptype = 'n' AND d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                       WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+     AND NOT (d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = ANY ($2::oid[]))
   UNION
   SELECT d.classid, d.objid
     FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
@@ -207,14 +209,6 @@ SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.o
        LEFT JOIN pg_catalog.pg_attrdef f ON o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = o.objid
  ORDER BY 3)";
 
-std::vector<std::string> oids_of(const std::vector<std::string> &schemas) {
-  std::vector<std::string> oids;
-  for (const Row &row : query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[])",
-                              {array_literal(schemas)}))
-    oids.push_back(*row[0]);
-  return oids;
-}
-
 void find_changed_objects(const std::string &oids, const std::string &names, Drift &drift) {
   std::vector<Row> rows = as_extension_owner([&] {
     return query(std::string("WITH now AS (") + kDefinitions + R"(), managed AS (
@@ -249,10 +243,28 @@ void write_objects(const Stage &stage, const std::string &run) {
             seen(stage, "pg_catalog.pg_describe_object(classid, objid, 0)") + ", hash FROM (" + kDefinitions + ") o",
         {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
   // Nobody else can depend on a stage, so these came with it.
-  for (const Row &row : query(kDependents, {array_literal(stage.stage_oids())}))
+  for (const Row &row : query(kDependents, {array_literal(stage.stage_oids()), "{}"}))
     execute("INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
             " VALUES ($1::bigint, $2::oid, $3::oid, $4)",
             {run, row[0], row[1], row[2]});
+}
+
+// Carried types are in the live schemas still.
+void write_types(const LoadPlan &plan, const LoadRequest &request, const Stage &stage, const std::string &run) {
+  for (const CarriedType &type : stage.carried)
+    execute(
+        R"(INSERT INTO pagila_repl.managed_object (run_id, classid, objid, schema_name, identity, definition_hash)
+           SELECT $1::bigint, m.classid, m.objid, m.schema_name, m.identity, m.definition_hash
+             FROM pagila_repl.managed_object m JOIN pagila_repl.copy USING (run_id, schema_name)
+            WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = $2::oid)",
+        {run, std::to_string(type.oid)});
+  for (const PlannedType &type : plan.types)
+    execute(
+        R"(UPDATE pagila_repl.managed_object m SET statement_hash = $4
+             FROM pg_catalog.pg_type t
+            WHERE m.run_id = $1::bigint AND m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+              AND t.oid = m.objid AND m.schema_name = $2 AND t.typname = $3::name)",
+        {run, type.type.schema, type.type.name, statement_hash(type, request)});
 }
 
 void write_content(const Stage &stage, const std::string &run, const ContentHashes &hashes) {
@@ -281,13 +293,30 @@ std::string listed(const std::vector<std::string> &items) {
 
 }  // namespace
 
-void find_dependents(const std::vector<std::string> &schema_oids, Drift &drift) {
+std::vector<std::string> oids_of(const std::vector<std::string> &schemas) {
+  std::vector<std::string> oids;
+  for (const Row &row : query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[])",
+                              {array_literal(schemas)}))
+    oids.push_back(*row[0]);
+  return oids;
+}
+
+std::string altered_objects_sql() {
+  return std::string("WITH now AS (") + kDefinitions + R"()
+    SELECT n.objid FROM now n LEFT JOIN (pagila_repl.managed_object m JOIN pagila_repl.copy USING (run_id, schema_name))
+                                     ON m.classid = n.classid AND m.objid = n.objid
+     WHERE n.hash IS DISTINCT FROM m.definition_hash)";
+}
+
+void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried, Drift &drift) {
+  std::vector<std::string> types;
+  for (const CarriedType &type : carried) types.push_back(std::to_string(type.oid));
   std::vector<Row> managed = as_extension_owner([&] {
     return query("SELECT classid, objid FROM pagila_repl.managed_object WHERE schema_name IS NULL");
   });
   std::map<std::pair<std::string, std::string>, bool> came_with_copy;
   for (const Row &row : managed) came_with_copy[{*row[0], *row[1]}] = true;
-  for (const Row &row : query(kDependents, {array_literal(schema_oids)})) {
+  for (const Row &row : query(kDependents, {array_literal(schema_oids), array_literal(types)})) {
     if (came_with_copy.count({*row[0], *row[1]}) > 0) continue;
     drift.dependents.push_back(*row[2]);
     drift.drops.push_back(row[3].value_or(""));
@@ -335,13 +364,13 @@ std::string catalog_signature() {
   return *query_value(sql + ")");
 }
 
-Drift find_drift(const std::vector<std::string> &schemas) {
+Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried) {
   Drift drift;
   std::vector<std::string> oids = oids_of(schemas);
   std::string names = array_literal(schemas);
   find_changed_objects(array_literal(oids), names, drift);
   find_changed_content(schemas, drift);
-  find_dependents(oids, drift);
+  find_dependents(oids, carried, drift);
   return drift;
 }
 
@@ -379,10 +408,12 @@ int64_t run_behind(const std::vector<std::string> &schemas) {
   });
 }
 
-void write_manifest(const Stage &stage, int64_t run_id, const ContentHashes &hashes) {
+void write_manifest(const LoadPlan &plan, const LoadRequest &request, const Stage &stage, int64_t run_id,
+                    const ContentHashes &hashes) {
   in_transaction([&] {
     as_extension_owner([&] {
       write_objects(stage, std::to_string(run_id));
+      write_types(plan, request, stage, std::to_string(run_id));
       write_content(stage, std::to_string(run_id), hashes);
     });
   });

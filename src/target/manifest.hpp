@@ -10,6 +10,11 @@
 
 namespace pagila_repl {
 
+// OIDs of the schemas that exist, as text.
+std::vector<std::string> oids_of(const std::vector<std::string> &schemas);
+// A query for the OIDs of objects in the schemas $1 (oid[]) that are not as the manifest says.
+std::string altered_objects_sql();
+
 // How the live schemas differ from what the runs that made them left there. Each list: what, as a reader knows it.
 struct Drift {
   std::vector<std::string> unmanaged;   // objects that no run created
@@ -19,8 +24,8 @@ struct Drift {
   bool none() const { return unmanaged.empty() && modified.empty(); }
 };
 
-// Compares schemas with the manifest. Reads rows only of tables that cannot be proved untouched. Needs a transaction.
-Drift find_drift(const std::vector<std::string> &schemas);
+// Compares schemas with the manifest. What depends on a carried type loses nothing. Reads rows only of tables that cannot be proved untouched. Needs a transaction.
+Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried = {});
 // The part of find_drift that is about rows and sequences.
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
 // Differs when any definition in the database has changed. Cheap: it hashes nothing.
@@ -32,13 +37,14 @@ void check_drift(const Drift &drift, const LoadRequest &request);
 int64_t run_behind(const std::vector<std::string> &schemas);
 
 // The statements and descriptions of find_drift's dependents, for schemas by OID.
-void find_dependents(const std::vector<std::string> &schema_oids, Drift &drift);
+void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried, Drift &drift);
 
 using ContentHashes = std::map<Oid, std::string>;
 
 // Records what the stage consists of; made before publishing, valid after it, since it knows objects by OID. Counts once
 // pagila_repl.copy names the run.
-void write_manifest(const Stage &stage, int64_t run_id, const ContentHashes &hashes);
+void write_manifest(const LoadPlan &plan, const LoadRequest &request, const Stage &stage, int64_t run_id,
+                    const ContentHashes &hashes);
 // Removes what is recorded of copies that are not visible any more.
 void forget_replaced_copies();
 

@@ -83,14 +83,14 @@ struct LastLook {
 LastLook look(const Stage &stage, const LoadRequest &request) {
   LastLook look;
   look.signature = catalog_signature();
-  look.drift = find_drift(names_of(stage));
+  look.drift = find_drift(names_of(stage), stage.carried);
   check_drift(look.drift, request);
   return look;
 }
 
 // With the locks held: definitions are looked at again only if some have changed since, rows always.
 Drift look_again(const Stage &stage, const LastLook &last) {
-  if (catalog_signature() != last.signature) return find_drift(names_of(stage));
+  if (catalog_signature() != last.signature) return find_drift(names_of(stage), stage.carried);
   Drift drift = last.drift;
   drift.modified.clear();
   find_changed_content(names_of(stage), drift);
@@ -117,7 +117,9 @@ void swap_names(const Stage &stage) {
       execute("ALTER SCHEMA " + quote(schema.name) + " RENAME TO " + quote(schema.old));
     execute("ALTER SCHEMA " + quote(schema.stage) + " RENAME TO " + quote(schema.name));
     give_rights(schema.stage_oid, schema.rights);
-    if (schema.live_oid != InvalidOid) move_extensions(schema.live_oid, schema.name);
+    if (schema.live_oid == InvalidOid) continue;
+    move_extensions(schema.live_oid, schema.name);
+    move_types(stage.carried, schema.name, schema.old, schema.name);
   }
 }
 

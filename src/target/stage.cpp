@@ -7,6 +7,7 @@
 #include "target/stage.hpp"
 
 #include <map>
+#include <set>
 
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
@@ -37,7 +38,10 @@ void rename_schema(const std::string &from, const std::string &to) {
 // Runs the statements of a plan as the session's role, by the policies of the request.
 class ShapeMaker {
  public:
-  ShapeMaker(const LoadPlan &plan, const LoadRequest &request) : plan_(plan), request_(request) {}
+  ShapeMaker(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried)
+      : plan_(plan), request_(request) {
+    for (const CarriedType &type : carried) carried_.insert({type.schema, type.name});
+  }
 
   void make() {
     for (const ShapeStatement &statement : plan_.shape) {
@@ -74,12 +78,14 @@ class ShapeMaker {
 
   const LoadPlan &plan_;
   const LoadRequest &request_;
+  std::set<std::pair<std::string, std::string>> carried_;
   std::map<std::string, int> skipped_;
 };
 
 void ShapeMaker::make(const ShapeStatement &statement) {
   using Kind = Statement::Kind;
   const Statement &what = statement.what;
+  if (what.about_type && carried_.count({what.schema, what.name}) > 0) return;
   switch (what.kind) {
     case Kind::setting:
       return set_local(what.setting, what.setting_value);
@@ -271,10 +277,12 @@ void under_real_names(const Stage &stage, const std::function<void()> &work) {
     if (schema.live_oid == InvalidOid) continue;
     moved[schema.name] = extensions_in(schema.live_oid);
     move_extensions(schema.live_oid, schema.name);
+    move_types(stage.carried, schema.name, schema.old, schema.name);
   }
   work();
   for (const StagedSchema &schema : stage.schemas) {
     move_extensions_back(schema, moved[schema.name]);
+    move_types(stage.carried, schema.name, schema.name, schema.old);
     close_to_others(schema);
     take_names_back(schema);
   }
@@ -287,20 +295,23 @@ void move_extensions(Oid from, const std::string &to) {
   });
 }
 
-Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_id) {
+Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried,
+                  int64_t run_id) {
   return in_transaction([&] {
     // What the server says of the statements is not news to the caller; errors come anyway.
     set_local("client_min_messages", "warning");
     Stage stage;
+    stage.carried = carried;
     stage.schemas = name_schemas(plan, run_id);
     std::map<std::string, std::vector<std::string>> moved;
     for (StagedSchema &schema : stage.schemas) {
       if (schema.live_oid != InvalidOid) moved[schema.name] = extensions_in(schema.live_oid);
       take_place_of_live(schema);
+      move_types(carried, schema.name, schema.old, schema.name);
     }
     PR_FAULT("shape");
 
-    ShapeMaker maker(plan, request);
+    ShapeMaker maker(plan, request, carried);
     maker.make();
     stage.remarks = maker.remarks();
 
@@ -313,6 +324,7 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_
     for (StagedSchema &schema : stage.schemas) {
       schema.rights = rights_of(schema.stage_oid);
       move_extensions_back(schema, moved[schema.name]);
+      move_types(carried, schema.name, schema.name, schema.old);
       take_names_back(schema);
       close_to_others(schema);
       register_leftover(schema, run_id);

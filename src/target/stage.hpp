@@ -8,6 +8,7 @@
 #include "core/load_plan.hpp"
 #include "core/load_request.hpp"
 #include "pg/server.hpp"
+#include "target/carried_types.hpp"
 #include "target/schema_properties.hpp"
 #include "target/strip.hpp"
 
@@ -25,6 +26,7 @@ struct StagedSchema {
 struct Stage {
   std::vector<StagedSchema> schemas;
   std::vector<Stripped> stripped;       // what is to be built again once the rows are in
+  std::vector<CarriedType> carried;
   std::vector<std::string> remarks;     // what was skipped
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen.
@@ -41,7 +43,8 @@ void check_may_replace(const std::vector<std::string> &schemas);
 
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
-Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, int64_t run_id);
+Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried,
+                  int64_t run_id);
 
 // Runs the work, within the caller's transaction, while the stage has the names and rights it is to be seen with. Nobody
 // else sees that; DDL on those schemas waits until the transaction ends.

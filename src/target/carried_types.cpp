@@ -1,0 +1,100 @@
+// Finds and moves the types that a run leaves as they are.
+
+#include "target/carried_types.hpp"
+
+#include <algorithm>
+
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "target/manifest.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+std::vector<CarriedType> find_unaltered(const LoadPlan &plan, const LoadRequest &request) {
+  std::vector<CarriedType> types;
+  std::string oids = array_literal(oids_of(plan.schemas));
+  for (const PlannedType &planned : plan.types) {
+    Value oid = as_extension_owner([&] {
+      return query_value(
+          R"(SELECT m.objid FROM pagila_repl.managed_object m JOIN pagila_repl.copy USING (run_id, schema_name)
+                  JOIN pg_catalog.pg_type t ON t.oid = m.objid AND t.typname = $2::name
+              WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND schema_name = $1::name
+                AND m.statement_hash = $3 AND t.typtype IN ('e', 'd'))",
+          {planned.type.schema, planned.type.name, statement_hash(planned, request)});
+    });
+    if (oid) types.push_back({static_cast<Oid>(std::stoul(*oid)), planned.type.schema, planned.type.name});
+  }
+  if (types.empty()) return types;
+  // One look at the definitions for all of them.
+  std::vector<Row> altered = as_extension_owner([&] { return query(altered_objects_sql(), {oids}); });
+  types.erase(std::remove_if(types.begin(), types.end(),
+                             [&](const CarriedType &type) {
+                               for (const Row &row : altered)
+                                 if (*row[0] == std::to_string(type.oid)) return true;
+                               return false;
+                             }),
+              types.end());
+  return types;
+}
+
+std::string oid_list(const std::vector<CarriedType> &types) {
+  std::vector<std::string> oids;
+  for (const CarriedType &type : types) oids.push_back(std::to_string(type.oid));
+  return array_literal(oids);
+}
+
+// A domain over a type, or with a check by a function, that is replaced would hold on to the old copy.
+bool needs_what_is_replaced(const CarriedType &type, const std::string &schema_oids, const std::string &carried) {
+  return query_value(
+             R"(SELECT 1 FROM pg_catalog.pg_depend d
+                WHERE ((d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = $1::oid)
+                       OR (d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                           AND d.objid IN (SELECT oid FROM pg_catalog.pg_constraint WHERE contypid = $1::oid)))
+                  AND CASE WHEN d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                           THEN EXISTS (SELECT FROM pg_catalog.pg_type t
+                                               LEFT JOIN pg_catalog.pg_type element ON element.typarray = t.oid
+                                         WHERE t.oid = d.refobjid AND t.typnamespace = ANY ($2::oid[])
+                                           AND COALESCE(element.oid, t.oid) <> $1::oid
+                                           AND COALESCE(element.oid, t.oid) <> ALL ($3::oid[]))
+                           ELSE EXISTS (SELECT FROM pg_catalog.pg_depend n
+                                         WHERE n.classid = d.refclassid AND n.objid = d.refobjid
+                                           AND n.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                                           AND n.refobjid = ANY ($2::oid[]))
+                      END
+                LIMIT 1)",
+             {std::to_string(type.oid), schema_oids, carried})
+      .has_value();
+}
+
+}  // namespace
+
+std::string statement_hash(const PlannedType &type, const LoadRequest &request) {
+  return type.sha256 + (request.keep_owners ? " keep" : " skip");
+}
+
+std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const LoadRequest &request) {
+  std::vector<CarriedType> types = find_unaltered(plan, request);
+  std::string schema_oids = array_literal(oids_of(plan.schemas));
+  // One that cannot be carried takes those along that are made of it.
+  for (size_t before = types.size() + 1; before != types.size();) {
+    before = types.size();
+    std::string carried = oid_list(types);
+    types.erase(std::remove_if(types.begin(), types.end(),
+                               [&](const CarriedType &type) { return needs_what_is_replaced(type, schema_oids, carried); }),
+                types.end());
+  }
+  return types;
+}
+
+void move_types(const std::vector<CarriedType> &types, const std::string &of, const std::string &from,
+                const std::string &to) {
+  as_extension_owner([&] {
+    for (const CarriedType &type : types)
+      if (type.schema == of)
+        execute("ALTER TYPE " + quote(from, type.name) + " SET SCHEMA " + quote(to));
+  });
+}
+
+}  // namespace pagila_repl

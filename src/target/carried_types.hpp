@@ -1,0 +1,32 @@
+// Enums and domains that a run leaves as they are, because the dump says of them what the last one said.
+//
+// They move along when the schemas swap names, as extensions do. So they keep their OIDs, and prepared statements that
+// return them keep working ("cached plan must not change result type" otherwise), as does what uses them elsewhere.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/load_plan.hpp"
+#include "core/load_request.hpp"
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+struct CarriedType {
+  Oid oid = InvalidOid;
+  std::string schema, name;
+};
+
+// The statements about a type as one value: equal values, equal types.
+std::string statement_hash(const PlannedType &type, const LoadRequest &request);
+
+// Types of the plan that are there, made by the visible copy, by the same statements, not altered since, and depend on
+// nothing else that is replaced. Needs a transaction.
+std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const LoadRequest &request);
+
+// Moves those of them that belong to the schema `of` from where they are to the schema that is called `to` now.
+void move_types(const std::vector<CarriedType> &types, const std::string &of, const std::string &from,
+                const std::string &to);
+
+}  // namespace pagila_repl
