@@ -68,11 +68,13 @@ bool is_leader() { return leading; }
 
 bool is_termination_requested() { return termination_requested; }
 
-void ignore_cancel_from_now_on() {
+void ignore_cancel() {
   pqsignal(SIGINT, SIG_IGN);
   pqsignal(SIGTERM, die);
   QueryCancelPending = false;
 }
+
+void accept_cancel() { pqsignal(SIGINT, StatementCancelHandler); }
 
 }  // namespace pagila_repl
 

@@ -144,6 +144,7 @@ void load(const LoadRequest &request, RunRecord &record) {
 
 // It is of no use any more. If this fails the next run does it.
 void drop_what_it_built(const RunRecord &record) {
+  accept_cancel();
   try {
     for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
     forget_replaced_copies();
@@ -154,7 +155,7 @@ void drop_what_it_built(const RunRecord &record) {
 
 // Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
 void end(RunRecord &record, const Error &error) {
-  ignore_cancel_from_now_on();
+  ignore_cancel();
   PR_FAULT("end");
   Error recorded = error;
   RunStatus status = RunStatus::failed;

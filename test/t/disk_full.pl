@@ -34,10 +34,11 @@ sub tables_on_the_disk {
     my $used = used();
     cmp_ok($used, '>', 1e6, 'its tables are there');
 
-    # What a load has taken when it comes to a point: with just that much room it fails right after.
+    # What a load has taken when it comes to a point: with just that much room it fails right after. Its first
+    # transaction holds more than the next ones, so the point within the rows is a late one.
     my %shortages = (
         shape => 0,
-        rows => taken($new, 'copy:1'),
+        rows => taken($new, 'rows:15'),
         indexes => taken($new, 'index:1'),
         'materialized view' => taken($new, 'sequence:1'));
     is(used(), $used, 'loads that were cancelled leave nothing on the disk');
@@ -79,17 +80,21 @@ sub database_on_the_disk {
     my ($old, $new) = map { load_sql(@$_) } @samples;
     is((run_sql($node, $old))[0], 'succeeded', 'a copy loads into a database on the small disk');
     my $before = content($node);
-    for my $free (map { $_ * 2**18 } 1 .. 6) {
+    my %phases;
+    for (my $free = 2**18;; $free += 2**18) {
         leave_free($free);
         my ($out, $err) = run_sql($node, $new);
+        unlink ballast();
+        last if $out eq 'succeeded';
         is(sqlstate_of($err), '53100', "$free bytes left") or diag $err;
         my $phase = last_run($node, 'phase');
+        $phases{$phase} = 1;
         is(last_run($node, 'status, sqlstate'), 'failed|53100', "$free bytes left: recorded, in phase $phase");
         no_residue($node, "$free bytes left");
         is_unchanged($node, $before, "$free bytes left");
-        unlink ballast();
     }
-    is((run_sql($node, $new))[0], 'succeeded', 'with room on the disk the next load succeeds');
+    ok($phases{shape} && $phases{indexes}, 'the disk was full in several phases: ' . join(', ', sort keys %phases));
+    no_residue($node, 'a load that has room');
     return;
 }
 
