@@ -12,6 +12,8 @@ extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/visibilitymap.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
 #include "utils/lsyscache.h"
@@ -72,6 +74,11 @@ XLogRecPtr last_change_of_map(Relation relation) {
 // Server code; null if not every page is all-frozen.
 const char *frozen_state_of(Oid table) {
   Relation relation = table_open(table, AccessShareLock);
+  // Only a logged heap has a visibility map with LSNs.
+  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID || relation->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT) {
+    table_close(relation, NoLock);
+    return nullptr;
+  }
   BlockNumber blocks = RelationGetNumberOfBlocks(relation), visible, frozen;
   visibilitymap_count(relation, &visible, &frozen);
   XLogRecPtr last = last_change_of_map(relation);

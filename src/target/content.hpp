@@ -19,7 +19,7 @@ struct Content {
 Content read_content(Oid table, bool with_hash);
 
 // File, blocks, and the LSN of the visibility map of a table every page of which is all-frozen; nothing if some page is
-// not. Any change of a row clears the page's bit (visibilitymap_clear), and setting it again moves the map's LSN
+// not, or the table is not a logged heap. Any change of a row clears the page's bit (visibilitymap_clear), and setting it again moves the map's LSN
 // (visibilitymap_set), so as long as this text is the same no row has been touched.
 std::optional<std::string> frozen_state(Oid table);
 
