@@ -147,6 +147,7 @@ clean_up() {
   find "$work" -name postmaster.pid 2>/dev/null | while read -r pid_file; do
     stop_server "$(dirname "$pid_file")"
   done
+  if mountpoint -q "$work/disk"; then as_root umount "$work/disk" || true; fi
   rm -rf "$work"
   exit $status
 }

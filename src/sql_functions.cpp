@@ -98,9 +98,10 @@ void check_may_log_in() {
   bool may = HeapTupleIsValid(role) && ((Form_pg_authid)GETSTRUCT(role))->rolcanlogin;
   if (HeapTupleIsValid(role)) ReleaseSysCache(role);
   if (!may)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-                    errmsg("role \"%s\" may not log in, so no run can be done as it", GetUserNameFromId(GetUserId(), true)),
-                    errhint("Call it as a role with LOGIN.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+             errmsg("role \"%s\" may not log in, so no run can be done as it", GetUserNameFromId(GetUserId(), true)),
+             errhint("Call it as a role with LOGIN.")));
 }
 
 void check_not_standby(const char *function) {
@@ -124,7 +125,8 @@ bool boolean_argument(FunctionCallInfo fcinfo, int number, const char *name) {
 }
 
 // True if the argument is `yes`, false if it is `no`.
-bool choice_argument(FunctionCallInfo fcinfo, int number, const char *name, const std::string &yes, const std::string &no) {
+bool choice_argument(FunctionCallInfo fcinfo, int number, const char *name, const std::string &yes,
+                     const std::string &no) {
   if (PG_ARGISNULL(number)) throw Error("22004", std::string("argument \"") + name + "\" must not be null");
   std::string value = text_argument(fcinfo, number);
   if (value == yes) return true;
@@ -160,8 +162,22 @@ constexpr const char *kOutcome = R"(
 SELECT run_id, status, rows, bytes, COALESCE(finished_at, pg_catalog.clock_timestamp()) - started_at, message,
        sqlstate, error_message, error_detail, error_hint, error_context, leader_pid, owner_oid
   FROM pagila_repl.run WHERE run_id = $1)";
-enum { kRunId, kStatus, kRows, kBytes, kDuration, kMessage, kState, kError, kDetail, kHint, kContext, kLeader, kOwner,
-       kOutcomeColumns };
+enum {
+  kRunId,
+  kStatus,
+  kRows,
+  kBytes,
+  kDuration,
+  kMessage,
+  kState,
+  kError,
+  kDetail,
+  kHint,
+  kContext,
+  kLeader,
+  kOwner,
+  kOutcomeColumns
+};
 constexpr int kResultColumns = 6;
 
 // Server code. Our own statement's snapshot may be older than the run, so it takes the latest. Null if there is no run.
@@ -193,7 +209,8 @@ char **read_outcome(int64 run_id, Oid extension_owner) {
 
 Datum result_row(FunctionCallInfo fcinfo, char **outcome) {
   TupleDesc descriptor;
-  if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+  if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
+    elog(ERROR, "return type must be a row type");
   descriptor = BlessTupleDesc(descriptor);
   Assert(descriptor->natts == kResultColumns);
   HeapTuple row = BuildTupleFromCStrings(TupleDescGetAttInMetadata(descriptor), outcome);
@@ -204,11 +221,12 @@ Datum result_row(FunctionCallInfo fcinfo, char **outcome) {
 void raise_outcome(char **outcome) {
   if (outcome[kState] == nullptr) return;
   const char *state = outcome[kState];
-  ereport(ERROR, (errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
-                  errmsg_internal("%s", outcome[kError]), outcome[kDetail] ? errdetail_internal("%s", outcome[kDetail]) : 0,
-                  outcome[kHint] ? errhint("%s", outcome[kHint]) : 0,
-                  errcontext("%s%srun %s", outcome[kContext] ? outcome[kContext] : "", outcome[kContext] ? "\n" : "",
-                             outcome[kRunId])));
+  ereport(ERROR,
+          (errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
+           errmsg_internal("%s", outcome[kError]), outcome[kDetail] ? errdetail_internal("%s", outcome[kDetail]) : 0,
+           outcome[kHint] ? errhint("%s", outcome[kHint]) : 0,
+           errcontext("%s%srun %s", outcome[kContext] ? outcome[kContext] : "", outcome[kContext] ? "\n" : "",
+                      outcome[kRunId])));
 }
 
 Datum load(FunctionCallInfo fcinfo) {
@@ -234,8 +252,9 @@ Datum load(FunctionCallInfo fcinfo) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the leader of the run could not start"),
                     errhint("See the server's log.")));
   if (wait && strcmp(outcome[kStatus], "running") == 0)
-    ereport(ERROR, (errcode(ERRCODE_CRASH_SHUTDOWN), errmsg("the leader of run %s died", outcome[kRunId]),
-                    errhint("The target is unchanged or new as a whole; the next run cleans up. See the server's log.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_CRASH_SHUTDOWN), errmsg("the leader of run %s died", outcome[kRunId]),
+             errhint("The target is unchanged or new as a whole; the next run cleans up. See the server's log.")));
   raise_outcome(outcome);
   return result_row(fcinfo, outcome);
 }
@@ -291,8 +310,9 @@ Datum pagila_cancel(PG_FUNCTION_ARGS) {
   auto run_owner = (Oid)strtoul(outcome[kOwner], nullptr, 10);
   if (!superuser() && !has_privs_of_role(GetUserId(), run_owner) &&
       (superuser_arg(run_owner) || !has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND)))
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to cancel run %s", outcome[kRunId]),
-                    errdetail("Only its owner and members of \"pg_signal_backend\" may.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to cancel run %s", outcome[kRunId]),
+             errdetail("Only its owner and members of \"pg_signal_backend\" may.")));
 
   bool gone = entry([=] { return is_leader_gone(run_id); });
   auto pid = (int)strtol(outcome[kLeader], nullptr, 10);

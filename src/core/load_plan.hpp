@@ -13,28 +13,28 @@ namespace pagila_repl {
 // A statement as the server's parser sees it.
 struct Statement {
   enum class Kind {
-    run,             // shape: run as it is written
-    create_schema,   // CREATE SCHEMA name
-    owner,           // changes an owner; subject to the owner policy; role in `roles`
-    grant,           // grants or revokes, or default privileges; roles in `roles`
-    extension,       // CREATE EXTENSION `name`, wanted in `schema` (may be empty)
+    run,            // shape: run as it is written
+    create_schema,  // CREATE SCHEMA name
+    owner,          // changes an owner; subject to the owner policy; role in `roles`
+    grant,          // grants or revokes, or default privileges; roles in `roles`
+    extension,      // CREATE EXTENSION `name`, wanted in `schema` (may be empty)
     comment_on_extension,
-    global,          // creates something outside all schemas (`global_kind`, `name`) that a run does not own
-    setting,         // SET applied while the shape is made
-    ignored,         // has no meaning here (timeouts and the like)
-    unknown_setting, // a setting of a newer server, passed over with a notice
-    left_out,        // publication, subscription, event trigger: passed over and counted
-    copy,            // COPY table FROM stdin
-    set_sequence,    // SELECT setval(...)
-    refresh,         // REFRESH MATERIALIZED VIEW, or a materialized view created WITH DATA
+    global,           // creates something outside all schemas (`global_kind`, `name`) that a run does not own
+    setting,          // SET applied while the shape is made
+    ignored,          // has no meaning here (timeouts and the like)
+    unknown_setting,  // a setting of a newer server, passed over with a notice
+    left_out,         // publication, subscription, event trigger: passed over and counted
+    copy,             // COPY table FROM stdin
+    set_sequence,     // SELECT setval(...)
+    refresh,          // REFRESH MATERIALIZED VIEW, or a materialized view created WITH DATA
   };
   Kind kind = Kind::run;
-  bool creates = false;         // a new object in a schema
-  bool creates_table = false;   // that can take rows
-  bool refreshes = false;       // a materialized view that is to be filled at the end
-  bool about_type = false;      // creates, alters, comments or grants on an enum or domain
-  bool has_target = false;      // `schema`.`name` below is the object the statement is about
-  std::string schema, name;     // schema empty if not written
+  bool creates = false;        // a new object in a schema
+  bool creates_table = false;  // that can take rows
+  bool refreshes = false;      // a materialized view that is to be filled at the end
+  bool about_type = false;     // creates, alters, comments or grants on an enum or domain
+  bool has_target = false;     // `schema`.`name` below is the object the statement is about
+  std::string schema, name;    // schema empty if not written
   std::vector<std::string> roles;
   std::string setting, setting_value;  // setting, ignored, unknown_setting
   std::string global_kind;
@@ -56,13 +56,13 @@ struct ShapeStatement {
 };
 
 struct PlannedRows {
-  size_t file = 0;             // index into LoadPlan::files
+  size_t file = 0;  // index into LoadPlan::files
   Place place;
   QualifiedName table;
   std::string copy_statement;  // empty for INSERTs
   RowBlock block;
-  std::string encoding;        // of the rows, by the server's name
-  std::string sha256;          // of the COPY text delivered
+  std::string encoding;  // of the rows, by the server's name
+  std::string sha256;    // of the COPY text delivered
 };
 
 struct SequenceState {
@@ -86,11 +86,11 @@ struct PlannedFile {
 
 struct LoadPlan {
   std::vector<PlannedFile> files;
-  std::vector<std::string> schemas;          // that objects are created in, in order of appearance
-  std::vector<ShapeStatement> shape;         // in order; settings among them
+  std::vector<std::string> schemas;   // that objects are created in, in order of appearance
+  std::vector<ShapeStatement> shape;  // in order; settings among them
   std::vector<PlannedRows> rows;
   std::vector<SequenceState> sequences;
-  std::vector<QualifiedName> refreshes;      // materialized views to fill, in order
+  std::vector<QualifiedName> refreshes;  // materialized views to fill, in order
   std::vector<PlannedType> types;
   std::vector<std::string> remarks;          // what was passed over, for the run's message
   uint64_t total_rows = 0, total_bytes = 0;  // of all blocks

@@ -12,7 +12,18 @@ namespace pagila_repl {
 
 enum class RunStatus { running, succeeded, skipped, failed, cancelled, aborted, crashed };
 enum class Phase {
-  fingerprint, lock, plan, shape, rows, indexes, constraints, sequences, verify, publish, clean, done
+  fingerprint,
+  lock,
+  plan,
+  shape,
+  rows,
+  indexes,
+  constraints,
+  sequences,
+  verify,
+  publish,
+  clean,
+  done
 };
 
 constexpr const char *name_of(RunStatus status) {

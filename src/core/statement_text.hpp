@@ -17,7 +17,7 @@ struct StatementText {
   uint64_t line = 0;             // of its first character
   bool copy_from_stdin = false;  // data lines follow
   CopyFormat copy_format = CopyFormat::text;
-  bool copy_header = false;  // the first line may be no row
+  bool copy_header = false;         // the first line may be no row
   std::vector<std::string> tokens;  // the first ones as written, very long ones cut
   size_t token_count = 0;           // of all
 };

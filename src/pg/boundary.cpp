@@ -12,8 +12,7 @@ namespace {
 // Errors are copied here: it outlives every transaction and is emptied after each copy.
 MemoryContext error_context() {
   static MemoryContext context = nullptr;
-  if (context == nullptr)
-    context = AllocSetContextCreate(TopMemoryContext, "pagila_repl errors", ALLOCSET_SMALL_SIZES);
+  if (context == nullptr) context = AllocSetContextCreate(TopMemoryContext, "pagila_repl errors", ALLOCSET_SMALL_SIZES);
   return context;
 }
 
@@ -21,8 +20,8 @@ std::string text(const char *value) { return value == nullptr ? std::string() : 
 
 char *plain(const std::string &value) {
   if (value.empty()) return nullptr;
-  auto *copy = static_cast<char *>(
-      MemoryContextAllocExtended(CurrentMemoryContext, value.size() + 1, MCXT_ALLOC_NO_OOM));
+  auto *copy =
+      static_cast<char *>(MemoryContextAllocExtended(CurrentMemoryContext, value.size() + 1, MCXT_ALLOC_NO_OOM));
   if (copy != nullptr) memcpy(copy, value.c_str(), value.size() + 1);
   return copy;
 }
@@ -63,8 +62,7 @@ PlainError plain_copy_of_current_exception() {
 void raise(const PlainError &error) {
   const char *fallback = error.sqlerrcode == ERRCODE_OUT_OF_MEMORY ? "out of memory" : "unexpected failure";
   ereport(ERROR, (errcode(error.sqlerrcode), errmsg_internal("%s", error.message ? error.message : fallback),
-                  error.detail ? errdetail_internal("%s", error.detail) : 0,
-                  error.hint ? errhint("%s", error.hint) : 0,
+                  error.detail ? errdetail_internal("%s", error.detail) : 0, error.hint ? errhint("%s", error.hint) : 0,
                   error.context ? errcontext_msg("%s", error.context) : 0));
   pg_unreachable();
 }

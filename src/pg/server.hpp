@@ -5,7 +5,9 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 
 extern "C" {
+// clang-format off
 #include "postgres.h"
+// clang-format on
 
 #include "fmgr.h"
 #include "miscadmin.h"

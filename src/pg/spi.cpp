@@ -8,6 +8,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
 
@@ -27,7 +28,8 @@ struct Answer {
 // Server code: called inside guarded.
 Answer run(const char *sql, int parameter_count, const char *const *parameters, bool keep_rows) {
   Answer answer{};
-  answer.memory = AllocSetContextCreate(CurrentMemoryContext, "pagila_repl answer", ALLOCSET_DEFAULT_SIZES);
+  // If the statement fails this goes with the (sub)transaction.
+  answer.memory = AllocSetContextCreate(CurTransactionContext, "pagila_repl answer", ALLOCSET_DEFAULT_SIZES);
   SPI_connect();
   PushActiveSnapshot(GetTransactionSnapshot());
 

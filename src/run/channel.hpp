@@ -14,8 +14,8 @@ namespace pagila_repl {
 
 struct SharedRun {
   Oid database;
-  Oid owner;                              // the caller's current user: the run's session user
-  volatile sig_atomic_t cancel_requested; // set by the caller, read by a leader that has not connected yet
+  Oid owner;                               // the caller's current user: the run's session user
+  volatile sig_atomic_t cancel_requested;  // set by the caller, read by a leader that has not connected yet
   Size request_size;
 };
 

@@ -81,9 +81,10 @@ Dump read_files(const LoadRequest &request) {
 
 void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &request, RunRecord &record) {
   enter(record, Phase::rows);
-  tell("loading " + std::to_string(dump.plan.total_rows) + " rows, " + std::to_string(dump.plan.total_bytes) + " bytes");
-  ExpectedRows expected =
-      fill_tables(dump.plan, stage, [&](const PlannedRows &rows) { return open_rows(dump, rows); }, record);
+  tell("loading " + std::to_string(dump.plan.total_rows) + " rows, " + std::to_string(dump.plan.total_bytes) +
+       " bytes");
+  ExpectedRows expected = fill_tables(
+      dump.plan, stage, [&](const PlannedRows &rows) { return open_rows(dump, rows); }, record);
   enter(record, Phase::indexes);
   tell("building indexes and constraints: " + std::to_string(stage.stripped.size()) + " to do");
   rebuild(stage, Stripped::Group::index, record);

@@ -34,37 +34,39 @@ int64_t nanoseconds(const timespec &time) { return int64_t{time.tv_sec} * 100000
 
 void check_path(const std::string &path) {
   if (path.empty() || path[0] != '/')
-    throw Error("22023", "path " + quoted(path) + " is not absolute", {}, "Give the file's absolute path on the server.");
+    throw Error("22023", "path " + quoted(path) + " is not absolute", {},
+                "Give the file's absolute path on the server.");
   if (path.size() > kLongestPath)
-    throw Error("22023", "path is too long", "It has " + std::to_string(path.size()) + " bytes, at most " +
-                std::to_string(kLongestPath) + " are possible.");
+    throw Error(
+        "22023", "path is too long",
+        "It has " + std::to_string(path.size()) + " bytes, at most " + std::to_string(kLongestPath) + " are possible.");
   if ((path + "/").find("/../") != std::string::npos)
-    throw Error("22023", "path " + quoted(path) + " contains \"..\"", {}, "Give the file's absolute path on the server.");
+    throw Error("22023", "path " + quoted(path) + " contains \"..\"", {},
+                "Give the file's absolute path on the server.");
 }
 
 [[noreturn]] void throw_open_error(const std::string &path, int error_number) {
   std::string message = "could not open dump file " + quoted(path) + ": " + reason(error_number);
   switch (error_number) {
     case ENOENT:
-    case ENOTDIR:
-      throw Error("58P01", message, {}, "The file must be on the server's disk, not the client's.");
+    case ENOTDIR: throw Error("58P01", message, {}, "The file must be on the server's disk, not the client's.");
     case EACCES:
     case EPERM:
       throw Error("42501", message, {}, "The operating system user that runs the server must be able to read it.");
     case ELOOP:
-      throw Error("42809", "dump file " + quoted(path) + " is a symbolic link", {}, "Give the path of the file itself.");
+      throw Error("42809", "dump file " + quoted(path) + " is a symbolic link", {},
+                  "Give the path of the file itself.");
     case ENXIO:
-    case ENODEV:
-      throw Error("42809", "dump file " + quoted(path) + " is not a regular file");
-    default:
-      throw Error("58030", message);
+    case ENODEV: throw Error("42809", "dump file " + quoted(path) + " is not a regular file");
+    default: throw Error("58030", message);
   }
 }
 
 void check_not_virtual(int descriptor, const std::string &path) {
   struct statfs file_system;
   if (fstatfs(descriptor, &file_system) != 0) throw Error("58030", "could not examine " + quoted(path));
-  for (auto magic : {PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC})
+  for (auto magic :
+       {PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC})
     if (static_cast<unsigned long>(file_system.f_type) == static_cast<unsigned long>(magic))
       throw Error("42809", "dump file " + quoted(path) + " is not a regular file",
                   "It lies in a file system the kernel makes up.");
@@ -189,8 +191,8 @@ void DumpFile::check_unchanged() const {
   if (fstat(descriptor_, &status) != 0) throw Error("58030", "could not examine " + quoted(path_));
   // The change time moves when a file is merely unlinked or renamed over, which is harmless: the descriptor stays.
   if (static_cast<uint64_t>(status.st_size) != size_ || nanoseconds(status.st_mtim) != modified_ns_)
-    throw Error("55000", "dump file " + quoted(path_) + " changed during the run", "Its size or modification time differs.",
-                "Write the file whole before loading it.");
+    throw Error("55000", "dump file " + quoted(path_) + " changed during the run",
+                "Its size or modification time differs.", "Write the file whole before loading it.");
 }
 
 std::unique_ptr<ByteSource> DumpFile::bytes(uint64_t begin, uint64_t end, Sha256 *hash) const {

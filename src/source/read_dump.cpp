@@ -149,8 +149,7 @@ std::string Planner::to_server_encoding(const std::string &text) const {
 }
 
 void Planner::use_schema(const std::string &schema) {
-  if (is_reserved(schema))
-    throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"");
+  if (is_reserved(schema)) throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"");
   if (std::find(plan_.schemas.begin(), plan_.schemas.end(), schema) == plan_.schemas.end())
     plan_.schemas.push_back(schema);
 }
@@ -183,9 +182,7 @@ void Planner::take_statement(DumpItem &item, Place place) {
     case Kind::set_sequence:
       plan_.sequences.push_back({{what.schema, what.name}, what.sequence_value, what.sequence_called, place});
       return;
-    case Kind::refresh:
-      plan_.refreshes.push_back({what.schema, what.name});
-      return;
+    case Kind::refresh: plan_.refreshes.push_back({what.schema, what.name}); return;
     case Kind::setting:
       take_setting(what);
       if (pg_strcasecmp(what.setting.c_str(), "client_encoding") != 0) plan_.shape.push_back({what, text, place});
@@ -198,11 +195,8 @@ void Planner::take_statement(DumpItem &item, Place place) {
       guarded([name] { ereport(NOTICE, (errmsg("setting \"%s\" of a newer server is passed over", name))); });
       return;
     }
-    case Kind::left_out:
-      count("objects of the database, not of a schema, left out");
-      return;
-    default:
-      plan_.shape.push_back({what, text, place});
+    case Kind::left_out: count("objects of the database, not of a schema, left out"); return;
+    default: plan_.shape.push_back({what, text, place});
   }
 }
 
@@ -210,8 +204,7 @@ void Planner::take_setting(const Statement &what) {
   const char *name = what.setting.c_str(), *value = what.setting_value.c_str();
   if (pg_strcasecmp(name, "client_encoding") == 0) {
     encoding_ = pg_char_to_encoding(value);
-    if (encoding_ < 0)
-      throw Error("22023", "unknown client_encoding \"" + what.setting_value + "\"");
+    if (encoding_ < 0) throw Error("22023", "unknown client_encoding \"" + what.setting_value + "\"");
   }
   // The parser must read string constants as the dump means them.
   if (pg_strcasecmp(name, "standard_conforming_strings") == 0)
@@ -245,8 +238,7 @@ void Planner::take_rows(const DumpItem &item, Place place) {
 void Planner::plan_types() {
   std::map<std::pair<std::string, std::string>, std::string> texts;
   for (const ShapeStatement &statement : plan_.shape)
-    if (statement.what.about_type)
-      texts[{statement.what.schema, statement.what.name}] += statement.text + ";";
+    if (statement.what.about_type) texts[{statement.what.schema, statement.what.name}] += statement.text + ";";
   for (const ShapeStatement &statement : plan_.shape) {
     const Statement &what = statement.what;
     if (!what.about_type || !what.creates) continue;
@@ -259,13 +251,12 @@ void Planner::plan_types() {
 
 void Planner::finish() {
   plan_types();
-  if (plan_.schemas.empty())
-    throw Error("22023", "the dump creates nothing", "No schema would be replaced by it.");
+  if (plan_.schemas.empty()) throw Error("22023", "the dump creates nothing", "No schema would be replaced by it.");
   for (const ShapeStatement &statement : plan_.shape) {
     const Statement &what = statement.what;
-    if (what.has_target &&
-        std::find(plan_.schemas.begin(), plan_.schemas.end(), what.schema) == plan_.schemas.end())
-      throw Error("0A000", "a statement of the dump is about schema \"" + what.schema + "\", in which the dump creates nothing",
+    if (what.has_target && std::find(plan_.schemas.begin(), plan_.schemas.end(), what.schema) == plan_.schemas.end())
+      throw Error("0A000",
+                  "a statement of the dump is about schema \"" + what.schema + "\", in which the dump creates nothing",
                   "A load may change only the schemas it replaces.")
           .within(statement.place.text());
   }

@@ -75,9 +75,7 @@ void about_object(Parsed *parsed, ObjectType type, Node *object) {
     case OBJECT_TABCONSTRAINT:
     case OBJECT_TRIGGER:
     case OBJECT_RULE:
-    case OBJECT_POLICY:
-      about(parsed, castNode(List, object), 1);
-      return;
+    case OBJECT_POLICY: about(parsed, castNode(List, object), 1); return;
     case OBJECT_OPCLASS:
     case OBJECT_OPFAMILY: {
       // The access method comes first.
@@ -85,8 +83,7 @@ void about_object(Parsed *parsed, ObjectType type, Node *object) {
       about(parsed, names);
       return;
     }
-    default:
-      break;
+    default: break;
   }
   if (object == nullptr) return;
   switch (nodeTag(object)) {
@@ -132,12 +129,18 @@ bool is_one_of(const char *name, const char *const *names) {
   return false;
 }
 
-const char *const kApplied[] = {"client_encoding", "standard_conforming_strings", "check_function_bodies", "xmloption",
-                                "default_tablespace", "default_table_access_method", "default_toast_compression",
-                                "search_path", nullptr};
-const char *const kIgnored[] = {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
-                                "idle_session_timeout", "client_min_messages", "row_security", "escape_string_warning",
-                                "session_authorization", nullptr};
+const char *const kApplied[] = {"client_encoding",
+                                "standard_conforming_strings",
+                                "check_function_bodies",
+                                "xmloption",
+                                "default_tablespace",
+                                "default_table_access_method",
+                                "default_toast_compression",
+                                "search_path",
+                                nullptr};
+const char *const kIgnored[] = {"statement_timeout",     "lock_timeout",          "idle_in_transaction_session_timeout",
+                                "idle_session_timeout",  "client_min_messages",   "row_security",
+                                "escape_string_warning", "session_authorization", nullptr};
 // Written by pg_dump of servers newer than this one may be.
 const char *const kNewer[] = {"transaction_timeout", "default_toast_compression", "default_table_access_method",
                               "idle_session_timeout", nullptr};
@@ -390,12 +393,8 @@ void classify_node(Parsed *parsed, Node *node) {
 
     case T_AlterTableStmt: return classify_alter_table(parsed, castNode(AlterTableStmt, node));
     case T_AlterSeqStmt: return about(parsed, castNode(AlterSeqStmt, node)->sequence);
-    case T_AlterEnumStmt:
-      parsed->about_type = true;
-      return about(parsed, castNode(AlterEnumStmt, node)->typeName);
-    case T_AlterDomainStmt:
-      parsed->about_type = true;
-      return about(parsed, castNode(AlterDomainStmt, node)->typeName);
+    case T_AlterEnumStmt: parsed->about_type = true; return about(parsed, castNode(AlterEnumStmt, node)->typeName);
+    case T_AlterDomainStmt: parsed->about_type = true; return about(parsed, castNode(AlterDomainStmt, node)->typeName);
     case T_AlterTypeStmt: return about(parsed, castNode(AlterTypeStmt, node)->typeName);
     case T_AlterFunctionStmt: return about(parsed, castNode(AlterFunctionStmt, node)->func->objname);
     case T_AlterOperatorStmt: return about(parsed, castNode(AlterOperatorStmt, node)->opername->objname);
@@ -442,8 +441,7 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_VariableSetStmt: return classify_set(parsed, castNode(VariableSetStmt, node));
     case T_SelectStmt: return classify_select(parsed, castNode(SelectStmt, node));
     case T_CopyStmt: return classify_copy(parsed, castNode(CopyStmt, node));
-    default:
-      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s", CreateCommandName(node)));
+    default: refuse(ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s", CreateCommandName(node)));
   }
 }
 
@@ -475,8 +473,7 @@ Statement classify(const std::string &text) {
     if (error.sqlstate == "0A000" || error.sqlstate == "42501") {
       Error refused = error;
       refused.context.clear();
-      if (refused.hint.empty())
-        refused.hint = "Load plain-text output of pg_dump, made without --clean and --create.";
+      if (refused.hint.empty()) refused.hint = "Load plain-text output of pg_dump, made without --clean and --create.";
       throw refused;
     }
     throw;

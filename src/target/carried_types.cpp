@@ -81,9 +81,10 @@ std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const LoadRequ
   for (size_t before = types.size() + 1; before != types.size();) {
     before = types.size();
     std::string carried = oid_list(types);
-    types.erase(std::remove_if(types.begin(), types.end(),
-                               [&](const CarriedType &type) { return needs_what_is_replaced(type, schema_oids, carried); }),
-                types.end());
+    types.erase(
+        std::remove_if(types.begin(), types.end(),
+                       [&](const CarriedType &type) { return needs_what_is_replaced(type, schema_oids, carried); }),
+        types.end());
   }
   return types;
 }
@@ -92,8 +93,7 @@ void move_types(const std::vector<CarriedType> &types, const std::string &of, co
                 const std::string &to) {
   as_extension_owner([&] {
     for (const CarriedType &type : types)
-      if (type.schema == of)
-        execute("ALTER TYPE " + quote(from, type.name) + " SET SCHEMA " + quote(to));
+      if (type.schema == of) execute("ALTER TYPE " + quote(from, type.name) + " SET SCHEMA " + quote(to));
   });
 }
 

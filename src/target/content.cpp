@@ -45,7 +45,8 @@ std::string hash_expression(Oid table) {
     bool by_type = guarded([=] { return is_equality_identity(getBaseType(type), collation); });
     if (!fields.empty()) fields += ", ";
     // Not a cast: there may be one of the user's own.
-    fields += by_type ? "t." + *row[0] : "pg_catalog.num_nulls(t." + *row[0] + "), pg_catalog.concat(t." + *row[0] + ")";
+    fields +=
+        by_type ? "t." + *row[0] : "pg_catalog.num_nulls(t." + *row[0] + "), pg_catalog.concat(t." + *row[0] + ")";
   }
   if (fields.empty()) return "pg_catalog.count(*)";
   return "COALESCE(pg_catalog.sum(pg_catalog.hash_record_extended(ROW(" + fields + "), 0)), 0)";

@@ -13,14 +13,14 @@ struct Content {
   std::string hash;  // "rows:sum of hashes"; empty if only counted
 };
 
-// Reads the whole table (ONLY it, not its children). Equal content gives equal hashes; a column whose type's equality is
-// not identity (numeric 1.0 = 1.00) is hashed as the text its
-// output function gives, so different content of such columns differs too.
+// Reads the whole table (ONLY it, not its children). Equal content gives equal hashes; a column whose type's equality
+// is not identity (numeric 1.0 = 1.00) is hashed as the text its output function gives, so different content of such
+// columns differs too.
 Content read_content(Oid table, bool with_hash);
 
 // File, blocks, and the LSN of the visibility map of a table every page of which is all-frozen; nothing if some page is
-// not, or the table is not a logged heap. Any change of a row clears the page's bit (visibilitymap_clear), and setting it again moves the map's LSN
-// (visibilitymap_set), so as long as this text is the same no row has been touched.
+// not, or the table is not a logged heap. Any change of a row clears the page's bit (visibilitymap_clear), and setting
+// it again moves the map's LSN (visibilitymap_set), so as long as this text is the same no row has been touched.
 std::optional<std::string> frozen_state(Oid table);
 
 // Last value and whether it was handed out.

@@ -81,8 +81,7 @@ uint64 copy(Oid table, const char *statement, const char *const *columns, int co
   Relation relation = table_open(table, RowExclusiveLock);
   ParseState *state = make_parsestate(nullptr);
   (void)addRangeTableEntryForRelation(state, relation, RowExclusiveLock, nullptr, false, false);
-  CopyFromState copy_state =
-      BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options);
+  CopyFromState copy_state = BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options);
   uint64 rows = through_root ? route_rows(copy_state, relation) : CopyFrom(copy_state);
   EndCopyFrom(copy_state);
   free_parsestate(state);

@@ -36,9 +36,9 @@ class Telltale {
   void copied(const PlannedRows &rows, uint64_t rows_of_block, uint64_t bytes_of_block) {
     if (Clock::now() - last_ < std::chrono::seconds(1)) return;
     last_ = Clock::now();
-    std::string text = "loading \"" + rows.table.schema + "." + rows.table.name + "\": " +
-                       std::to_string(rows_done_ + rows_of_block) + " of " + std::to_string(plan_.total_rows) + " rows, " +
-                       std::to_string((bytes_done_ + bytes_of_block) >> 20) + " of " +
+    std::string text = "loading \"" + rows.table.schema + "." + rows.table.name +
+                       "\": " + std::to_string(rows_done_ + rows_of_block) + " of " + std::to_string(plan_.total_rows) +
+                       " rows, " + std::to_string((bytes_done_ + bytes_of_block) >> 20) + " of " +
                        std::to_string(plan_.total_bytes >> 20) + " MB";
     const char *message = text.c_str();
     guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
@@ -78,9 +78,13 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
            FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind IN ('r', 'p'))",
       {std::to_string(stage.of(rows.table.schema).stage_oid), rows.table.name});
   if (found.empty())
-    throw Error("42809", "\"" + rows.table.schema + "." + rows.table.name + "\" is not a table").within(rows.place.text());
-  Fill fill{&rows, static_cast<Oid>(std::stoul(*found[0][0])), static_cast<Oid>(std::stoul(*found[0][1])),
-            *found[0][2] == "t", {}};
+    throw Error("42809", "\"" + rows.table.schema + "." + rows.table.name + "\" is not a table")
+        .within(rows.place.text());
+  Fill fill{&rows,
+            static_cast<Oid>(std::stoul(*found[0][0])),
+            static_cast<Oid>(std::stoul(*found[0][1])),
+            *found[0][2] == "t",
+            {}};
   if (rows.block.form == RowBlock::Form::insert) fill.columns = insert_columns(rows.block, fill.table);
   return fill;
 }

@@ -2,11 +2,16 @@
 
 #include "target/leftovers.hpp"
 
+#include <map>
+#include <chrono>
+#include <optional>
+
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/manifest.hpp"
+#include "target/relation_locks.hpp"
 #include "target/target_lock.hpp"
 
 extern "C" {
@@ -19,46 +24,86 @@ namespace pagila_repl {
 
 namespace {
 
-void forget(const std::string &oid) {
-  execute("DELETE FROM pagila_repl.leftover WHERE schema_oid = $1::oid", {oid});
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kPatience{2};
+
+// The schemas that a run left: they may need each other, so they go together.
+struct Leftovers {
+  std::vector<std::string> oids, names;
+};
+
+void forget(const std::vector<std::string> &oids) {
+  execute("DELETE FROM pagila_repl.leftover WHERE schema_oid = ANY ($1::oid[])", {array_literal(oids)});
 }
 
-// Nothing that someone hung onto the schema goes with it: then it stays, and the reason is returned.
-std::string drop_unless_needed(const std::string &oid, const std::string &name) {
-  if (!query_value("SELECT 1 FROM pg_catalog.pg_namespace WHERE oid = $1::oid AND nspname = $2", {oid, name})) {
-    forget(oid);
-    return {};
+Leftovers still_there(const Leftovers &leftovers) {
+  Leftovers there;
+  for (const Row &row : query(
+           R"(SELECT oid, nspname FROM pg_catalog.pg_namespace n
+               WHERE EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::text[])) l (oid, name)
+                              WHERE l.oid = n.oid AND l.name = n.nspname))",
+           {array_literal(leftovers.oids), array_literal(leftovers.names)})) {
+    there.oids.push_back(*row[0]);
+    there.names.push_back(*row[1]);
   }
+  return there;
+}
+
+std::string listed(const std::vector<std::string> &names) {
+  std::string list = names.size() == 1 ? "schema" : "schemas";
+  for (const std::string &name : names) list += (&name == &names[0] ? " \"" : ", \"") + name + "\"";
+  return list;
+}
+
+// Nothing that someone hung onto a copy that was visible goes with it: then it stays, and the reason is returned. Nobody
+// else can depend on a stage.
+std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
+  Leftovers there = still_there(leftovers);
   Drift drift;
-  find_dependents({oid}, {}, drift);
+  if (was_visible) find_dependents(there.oids, {}, drift);
   if (!drift.dependents.empty())
-    return "schema \"" + name + "\" was kept, " + drift.dependents[0] + " depends on it";
-  execute("DROP SCHEMA " + quote(name) + " CASCADE");
-  forget(oid);
+    return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
+  locks.take(there.oids);
+  std::string names;
+  for (const std::string &name : there.names) names += (names.empty() ? "" : ", ") + quote(name);
+  if (!names.empty()) execute("DROP SCHEMA " + names + " CASCADE");
+  forget(leftovers.oids);
   return {};
 }
 
-// Runs the body in a transaction that nothing can hold up for long; empty if another run is at this schema too.
+// Runs the body in a transaction, if no other run is at these schemas too, and returns the reason it gives. What it did is
+// undone when it throws, which only the body's subtransaction may learn of: aborting the transaction would release locks
+// of the run.
 template <class Body>
-std::string at_leftover(const std::string &oid, Body body) {
-  return in_transaction([&] {
-    return as_extension_owner([&]() -> std::string {
+std::string at_leftovers(const Leftovers &leftovers, Body body) {
+  std::optional<Error> failure;
+  std::string reason;
+  in_transaction([&] {
+    as_extension_owner([&] {
       set_local("client_min_messages", "warning");
-      set_local("lock_timeout", "5s");
-      if (!query_value("SELECT 1 FROM pagila_repl.leftover WHERE schema_oid = $1::oid FOR UPDATE SKIP LOCKED", {oid}))
-        return {};
-      return body();
+      set_local("lock_timeout", "1s");
+      std::vector<Row> ours =
+          query("SELECT 1 FROM pagila_repl.leftover WHERE schema_oid = ANY ($1::oid[]) FOR UPDATE SKIP LOCKED",
+                {array_literal(leftovers.oids)});
+      if (ours.size() < leftovers.oids.size()) return;
+      try {
+        in_subtransaction([&] { reason = body(); });
+      } catch (const Error &error) {
+        failure = error;
+      }
     });
   });
+  if (failure) throw *failure;
+  return reason;
 }
 
 // Cuts every table down to nothing, at once and for good, without writing to the catalog.
-void empty(const std::string &oid) {
+void empty(const std::vector<std::string> &oids) {
   for (const Row &row : query(
-           R"(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::oid AND c.relkind IN ('r', 'm', 'S')
+           R"(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'm', 'S')
               UNION ALL
-              SELECT c.reltoastrelid FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::oid AND c.reltoastrelid <> 0)",
-           {oid})) {
+              SELECT c.reltoastrelid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.reltoastrelid <> 0)",
+           {array_literal(oids)})) {
     Oid relation = static_cast<Oid>(std::stoul(*row[0]));
     guarded([relation] {
       Relation opened = relation_open(relation, AccessExclusiveLock);
@@ -68,31 +113,88 @@ void empty(const std::string &oid) {
   }
 }
 
-std::string drop_making_room(const std::string &oid, const std::string &name) {
+std::string drop_making_room(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
   auto drop = [&] {
     PR_FAULT("clean");
-    return drop_unless_needed(oid, name);
+    return drop_unless_needed(leftovers, was_visible, locks);
   };
   try {
-    return at_leftover(oid, drop);
+    return at_leftovers(leftovers, drop);
   } catch (const Error &error) {
     if (error.sqlstate != "53100") throw;
   }
   // A drop writes to the catalog, for which a full disk has no room.
-  at_leftover(oid, [&] {
-    empty(oid);
+  at_leftovers(leftovers, [&] {
+    empty(still_there(leftovers).oids);
     return std::string();
   });
-  return at_leftover(oid, drop);
+  return at_leftovers(leftovers, drop);
 }
 
-std::string drop_leftover(const std::string &oid, const std::string &name) {
-  try {
-    return drop_making_room(oid, name);
-  } catch (const Error &error) {
-    if (error.sqlstate == "57014") throw;
-    return "schema \"" + name + "\" could not be dropped yet: " + error.message;
+// The time up to which statements may have begun that know the schemas' functions as visible; null for a stage.
+Value visible_until(const Leftovers &leftovers) {
+  return in_transaction([&] {
+    return as_extension_owner([&] {
+      return query_value(
+          R"(SELECT LEAST(pg_catalog.clock_timestamp(), r.finished_at + pg_catalog.make_interval(secs => 1))
+               FROM pagila_repl.leftover JOIN pagila_repl.run r USING (run_id)
+              WHERE schema_oid = ANY ($1::oid[]) AND r.status = 'succeeded')",
+          {array_literal(leftovers.oids)});
+    });
+  });
+}
+
+// Whether statements of that time still run: no lock tells of the functions they call. Those that only wait for a run, in
+// pagila_load or pagila_wait, call none.
+bool may_be_called(const Value &time) {
+  if (!time) return false;
+  return in_transaction([&] {
+    return as_extension_owner([&] {
+      return query_value(
+                 R"(SELECT 1 FROM pg_catalog.pg_stat_activity a
+                     WHERE a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+                       AND a.backend_type = 'client backend' AND a.state IN ('active', 'fastpath function call')
+                       AND a.query_start <= $1::timestamptz AND a.wait_event_type IS DISTINCT FROM 'Extension'
+                       AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
+                                        WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid > 2 AND NOT l.granted)
+                     LIMIT 1)",
+                 {time})
+          .has_value();
+    });
+  });
+}
+
+// Readers of the replaced copy are given some time to be done; what they still need then the next run drops.
+std::string drop_leftovers(const Leftovers &leftovers) {
+  Clock::time_point give_up = Clock::now() + kPatience;
+  RelationLocks locks;
+  Value replaced_at = visible_until(leftovers);
+  for (;;) {
+    std::string reason;
+    try {
+      if (!may_be_called(replaced_at)) return drop_making_room(leftovers, replaced_at.has_value(), locks);
+      reason = "statements that began before it was replaced still run";
+    } catch (const Error &error) {
+      if (error.sqlstate == "57014") throw;
+      reason = error.message;
+      if (!is_lock_failure(error.sqlstate)) give_up = Clock::now();
+    }
+    if (Clock::now() >= give_up) return listed(leftovers.names) + " could not be dropped yet: " + reason;
+    locks.let_readers_pass();
   }
+}
+
+// By run, in order.
+std::vector<Leftovers> by_run(const std::vector<Row> &rows) {
+  std::map<int64_t, Leftovers> runs;
+  for (const Row &row : rows) {
+    Leftovers &leftovers = runs[std::stoll(*row[0])];
+    leftovers.oids.push_back(*row[1]);
+    leftovers.names.push_back(*row[2]);
+  }
+  std::vector<Leftovers> all;
+  for (const auto &[run, leftovers] : runs) all.push_back(leftovers);
+  return all;
 }
 
 void mark_crashed(const std::string &run) {
@@ -113,24 +215,24 @@ void sweep(int64_t own_run) {
       for (const Row &row : query("SELECT run_id FROM pagila_repl.run WHERE status = 'running' AND run_id <> $1::bigint", {own}))
         if (is_leader_gone(std::stoll(*row[0]))) mark_crashed(*row[0]);
       return query(
-          R"(SELECT l.schema_oid, l.schema_name FROM pagila_repl.leftover l LEFT JOIN pagila_repl.run r USING (run_id)
+          R"(SELECT l.run_id, l.schema_oid, l.schema_name FROM pagila_repl.leftover l LEFT JOIN pagila_repl.run r USING (run_id)
               WHERE l.run_id <> $1::bigint AND r.status IS DISTINCT FROM 'running')",
           {own});
     });
   });
-  for (const Row &row : leftovers) drop_leftover(*row[0], *row[1]);
+  for (const Leftovers &of_a_run : by_run(leftovers)) drop_leftovers(of_a_run);
 }
 
 std::vector<std::string> drop_own_leftovers(int64_t run_id) {
   std::vector<Row> leftovers = in_transaction([&] {
     return as_extension_owner([&] {
-      return query("SELECT schema_oid, schema_name FROM pagila_repl.leftover WHERE run_id = $1::bigint",
+      return query("SELECT run_id, schema_oid, schema_name FROM pagila_repl.leftover WHERE run_id = $1::bigint",
                    {std::to_string(run_id)});
     });
   });
   std::vector<std::string> remarks;
-  for (const Row &row : leftovers) {
-    std::string remark = drop_leftover(*row[0], *row[1]);
+  for (const Leftovers &of_the_run : by_run(leftovers)) {
+    std::string remark = drop_leftovers(of_the_run);
     if (!remark.empty()) remarks.push_back(remark);
   }
   return remarks;

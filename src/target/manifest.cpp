@@ -83,13 +83,15 @@ WITH rel AS (
     FROM pg_catalog.pg_proc p WHERE p.pronamespace = ANY ($1::oid[])
   UNION ALL
   SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid,
-         (pg_catalog.to_jsonb(a) - '{aggfnoid,aggtransfn,aggfinalfn,aggcombinefn,aggserialfn,aggdeserialfn,aggmtransfn,aggminvtransfn,aggmfinalfn}'::text[])::text
+         (pg_catalog.to_jsonb(a) - '{aggfnoid,aggtransfn,aggfinalfn,aggcombinefn,aggserialfn,aggdeserialfn}'::text[]
+                                 - '{aggmtransfn,aggminvtransfn,aggmfinalfn}'::text[])::text
          || ROW(a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid,
                 a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid)::text
     FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc p ON p.oid = a.aggfnoid WHERE p.pronamespace = ANY ($1::oid[])
   UNION ALL
   SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid,
-         (pg_catalog.to_jsonb(o) - '{oprcode,oprrest,oprjoin}'::text[])::text || ROW(o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid)::text
+         (pg_catalog.to_jsonb(o) - '{oprcode,oprrest,oprjoin}'::text[])::text
+         || ROW(o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid)::text
     FROM pg_catalog.pg_operator o WHERE o.oprnamespace = ANY ($1::oid[])
   UNION ALL
   SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid, o::text
@@ -217,7 +219,8 @@ void find_changed_objects(const std::string &oids, const std::string &names, Dri
       SELECT CASE WHEN m.objid IS NULL THEN 'unmanaged' WHEN n.objid IS NULL THEN 'dropped' ELSE 'altered' END,
              COALESCE(m.identity, pg_catalog.pg_describe_object(n.classid, n.objid, 0))
         FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
-       WHERE n.hash IS DISTINCT FROM m.definition_hash ORDER BY 2)", {oids, names});
+       WHERE n.hash IS DISTINCT FROM m.definition_hash ORDER BY 2)",
+                 {oids, names});
   });
   for (const Row &row : rows) {
     if (*row[0] == "unmanaged")
@@ -230,8 +233,8 @@ void find_changed_objects(const std::string &oids, const std::string &names, Dri
 // A description with the names the stage will be seen under.
 std::string seen(const Stage &stage, std::string expression) {
   for (const StagedSchema &schema : stage.schemas)
-    expression = "pg_catalog.replace(" + expression + "," + quote_literal(schema.stage) + "," +
-                 quote_literal(schema.name) + ")";
+    expression =
+        "pg_catalog.replace(" + expression + "," + quote_literal(schema.stage) + "," + quote_literal(schema.name) + ")";
   return expression;
 }
 
@@ -244,9 +247,10 @@ void write_objects(const Stage &stage, const std::string &run) {
         {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
   // Nobody else can depend on a stage, so these came with it.
   for (const Row &row : query(kDependents, {array_literal(stage.stage_oids()), "{}"}))
-    execute("INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
-            " VALUES ($1::bigint, $2::oid, $3::oid, $4)",
-            {run, row[0], row[1], row[2]});
+    execute(
+        "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
+        " VALUES ($1::bigint, $2::oid, $3::oid, $4)",
+        {run, row[0], row[1], row[2]});
 }
 
 // Carried types are in the live schemas still.
@@ -269,9 +273,10 @@ void write_types(const LoadPlan &plan, const LoadRequest &request, const Stage &
 
 void write_content(const Stage &stage, const std::string &run, const ContentHashes &hashes) {
   for (const StagedSchema &schema : stage.schemas)
-    for (const Row &row : query(
-             "SELECT oid, relkind = 'S' FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind IN ('r', 'S')",
-             {std::to_string(schema.stage_oid)})) {
+    for (
+        const Row &row : query(
+            "SELECT oid, relkind = 'S' FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind IN ('r', 'S')",
+            {std::to_string(schema.stage_oid)})) {
       Oid relation = static_cast<Oid>(std::stoul(*row[0]));
       auto hash = hashes.find(relation);
       execute(
@@ -295,8 +300,8 @@ std::string listed(const std::vector<std::string> &items) {
 
 std::vector<std::string> oids_of(const std::vector<std::string> &schemas) {
   std::vector<std::string> oids;
-  for (const Row &row : query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[])",
-                              {array_literal(schemas)}))
+  for (const Row &row :
+       query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[])", {array_literal(schemas)}))
     oids.push_back(*row[0]);
   return oids;
 }
@@ -308,12 +313,12 @@ std::string altered_objects_sql() {
      WHERE n.hash IS DISTINCT FROM m.definition_hash)";
 }
 
-void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried, Drift &drift) {
+void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried,
+                     Drift &drift) {
   std::vector<std::string> types;
   for (const CarriedType &type : carried) types.push_back(std::to_string(type.oid));
-  std::vector<Row> managed = as_extension_owner([&] {
-    return query("SELECT classid, objid FROM pagila_repl.managed_object WHERE schema_name IS NULL");
-  });
+  std::vector<Row> managed = as_extension_owner(
+      [&] { return query("SELECT classid, objid FROM pagila_repl.managed_object WHERE schema_name IS NULL"); });
   std::map<std::pair<std::string, std::string>, bool> came_with_copy;
   for (const Row &row : managed) came_with_copy[{*row[0], *row[1]}] = true;
   for (const Row &row : query(kDependents, {array_literal(schema_oids), array_literal(types)})) {
@@ -350,16 +355,43 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
 
 std::string catalog_signature() {
   std::string sql;
-  for (const char *catalog :
-       {"pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_rewrite", "pg_policy",
-        "pg_inherits", "pg_sequence", "pg_type", "pg_enum", "pg_proc", "pg_aggregate", "pg_operator", "pg_opclass",
-        "pg_opfamily", "pg_amop", "pg_amproc", "pg_collation", "pg_conversion", "pg_statistic_ext", "pg_ts_config",
-        "pg_ts_config_map", "pg_ts_dict", "pg_ts_parser", "pg_ts_template", "pg_foreign_table", "pg_description",
-        "pg_depend", "pg_publication_rel", "pg_namespace"})
+  for (const char *catalog : {"pg_class",
+                              "pg_attribute",
+                              "pg_attrdef",
+                              "pg_constraint",
+                              "pg_index",
+                              "pg_trigger",
+                              "pg_rewrite",
+                              "pg_policy",
+                              "pg_inherits",
+                              "pg_sequence",
+                              "pg_type",
+                              "pg_enum",
+                              "pg_proc",
+                              "pg_aggregate",
+                              "pg_operator",
+                              "pg_opclass",
+                              "pg_opfamily",
+                              "pg_amop",
+                              "pg_amproc",
+                              "pg_collation",
+                              "pg_conversion",
+                              "pg_statistic_ext",
+                              "pg_ts_config",
+                              "pg_ts_config_map",
+                              "pg_ts_dict",
+                              "pg_ts_parser",
+                              "pg_ts_template",
+                              "pg_foreign_table",
+                              "pg_description",
+                              "pg_depend",
+                              "pg_publication_rel",
+                              "pg_namespace"})
     // A changed row has another xmin.
     sql += (sql.empty() ? "SELECT pg_catalog.concat_ws(' '," : ",") +
-           std::string("(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(xmin::text::bigint)) FROM "
-                       "pg_catalog.") +
+           std::string(
+               "(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(xmin::text::bigint)) FROM "
+               "pg_catalog.") +
            catalog + ")";
   return *query_value(sql + ")");
 }
@@ -423,9 +455,10 @@ void forget_replaced_copies() {
   in_transaction([&] {
     as_extension_owner([&] {
       for (const char *table : {"managed_object", "managed_content"})
-        execute(std::string("DELETE FROM pagila_repl.") + table +
-                " m WHERE NOT EXISTS (SELECT FROM pagila_repl.copy c WHERE c.run_id = m.run_id)"
-                "     AND NOT EXISTS (SELECT FROM pagila_repl.run r WHERE r.run_id = m.run_id AND r.status = 'running')");
+        execute(
+            std::string("DELETE FROM pagila_repl.") + table +
+            " m WHERE NOT EXISTS (SELECT FROM pagila_repl.copy c WHERE c.run_id = m.run_id)"
+            "     AND NOT EXISTS (SELECT FROM pagila_repl.run r WHERE r.run_id = m.run_id AND r.status = 'running')");
     });
   });
 }

@@ -24,7 +24,8 @@ struct Drift {
   bool none() const { return unmanaged.empty() && modified.empty(); }
 };
 
-// Compares schemas with the manifest. What depends on a carried type loses nothing. Reads rows only of tables that cannot be proved untouched. Needs a transaction.
+// Compares schemas with the manifest. What depends on a carried type loses nothing. Reads rows only of tables that
+// cannot be proved untouched. Needs a transaction.
 Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried = {});
 // The part of find_drift that is about rows and sequences.
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
@@ -37,7 +38,8 @@ void check_drift(const Drift &drift, const LoadRequest &request);
 int64_t run_behind(const std::vector<std::string> &schemas);
 
 // The statements and descriptions of find_drift's dependents, for schemas by OID.
-void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried, Drift &drift);
+void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried,
+                     Drift &drift);
 
 using ContentHashes = std::map<Oid, std::string>;
 

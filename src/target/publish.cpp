@@ -8,19 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/manifest.hpp"
-
-extern "C" {
-#include "storage/latch.h"
-#include "storage/lmgr.h"
-#include "storage/proc.h"
-#include "utils/wait_event.h"
-}
+#include "target/relation_locks.hpp"
 
 namespace pagila_repl {
 
@@ -28,30 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-// One try may hold up readers for this long; below deadlock_timeout, so that nobody is cancelled because of us.
-milliseconds longest_try() { return milliseconds(std::min(200, std::max(1, DeadlockTimeout / 2))); }
-
-std::vector<Oid> relations_to_lock(const Stage &stage) {
-  std::vector<Oid> relations;
-  for (const Row &row : query(
-           R"(SELECT oid FROM pg_catalog.pg_class
-               WHERE relnamespace = ANY ($1::oid[]) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))",
-           {array_literal(stage.live_oids())}))
-    relations.push_back(static_cast<Oid>(std::stoul(*row[0])));
-  return relations;
-}
-
-void lock_within(const std::vector<Oid> &relations, Clock::time_point deadline) {
-  for (Oid relation : relations) {
-    auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) throw Error("55P03", "no time is left for the locks");
-    bool free = guarded([relation] { return ConditionalLockRelationOid(relation, AccessExclusiveLock); });
-    if (free) continue;
-    set_local("lock_timeout", std::to_string(left) + "ms");
-    guarded([relation] { LockRelationOid(relation, AccessExclusiveLock); });
-  }
-}
 
 // Between the plan and now the schemas may have been dropped, made or renamed by someone.
 void check_same_schemas(const Stage &stage) {
@@ -140,51 +109,37 @@ void record_swap(const Stage &stage, int64_t run_id) {
 }
 
 void try_to_publish(const Stage &stage, const LoadRequest &request, const std::string &message,
-                    const std::vector<Oid> &relations, RunRecord &record) {
+                    RelationLocks &locks, RunRecord &record) {
   LastLook last = look(stage, request);
-  lock_within(relations, Clock::now() + longest_try());
-  set_local("lock_timeout", std::to_string(longest_try().count()) + "ms");
+  locks.take(stage.live_oids());
   std::string lost = drop_what_is_allowed(look_again(stage, last), request);
   swap_names(stage);
   record_swap(stage, record.id());
   record.succeeded(message + lost);
 }
 
-bool may_pass(const Error &error) { return error.sqlstate == "55P03" || error.sqlstate == "40P01"; }
-
-void pause(milliseconds time) {
-  guarded([time] {
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time.count(), PG_WAIT_EXTENSION);
-    ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
-  });
-}
-
 }  // namespace
 
 void publish(const Stage &stage, const LoadRequest &request, const std::string &message, RunRecord &record) {
-  std::mt19937 random{std::random_device{}()};
+  RelationLocks locks;
   Clock::time_point give_up = Clock::now() + milliseconds(request.swap_budget_ms);
   // A try that fails undoes a subtransaction: aborting the transaction would release the locks of the run.
   in_transaction([&] {
     set_local("synchronous_commit", "on");
     for (;;) {
       check_same_schemas(stage);
-      std::vector<Oid> relations = relations_to_lock(stage);
-      std::shuffle(relations.begin(), relations.end(), random);
       try {
-        in_subtransaction([&] { try_to_publish(stage, request, message, relations, record); });
+        in_subtransaction([&] { try_to_publish(stage, request, message, locks, record); });
         break;
       } catch (const Error &error) {
-        if (!may_pass(error)) throw;
+        if (!is_lock_failure(error.sqlstate)) throw;
       }
       if (Clock::now() >= give_up)
         throw Error("55P03", "could not lock the schemas to replace within the swap budget",
                     "Other sessions held locks on their tables at every try for " +
                         std::to_string(request.swap_budget_ms) + " ms.",
                     "End long transactions that read the target, or raise pagila_repl.swap_budget.");
-      // Longer pauses than tries, so that readers are free most of the time.
-      pause(milliseconds(std::uniform_int_distribution<int>(200, 600)(random)));
+      locks.let_readers_pass();
     }
     PR_FAULT("publish");
   });

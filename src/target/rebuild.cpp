@@ -75,8 +75,8 @@ void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) 
             R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
                                         WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind = 'S')
                                        ::pg_catalog.regclass, $3::bigint, $4::boolean))",
-            {std::to_string(stage.of(state.sequence.schema).stage_oid), state.sequence.name, std::to_string(state.value),
-             state.called ? "true" : "false"});
+            {std::to_string(stage.of(state.sequence.schema).stage_oid), state.sequence.name,
+             std::to_string(state.value), state.called ? "true" : "false"});
         if (!set)
           throw Error("42P01", "sequence \"" + state.sequence.schema + "." + state.sequence.name + "\" does not exist");
       });

@@ -16,8 +16,8 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
-#include "utils/rel.h"
 #include "utils/acl.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 }
 

@@ -87,12 +87,9 @@ void ShapeMaker::make(const ShapeStatement &statement) {
   const Statement &what = statement.what;
   if (what.about_type && carried_.count({what.schema, what.name}) > 0) return;
   switch (what.kind) {
-    case Kind::setting:
-      return set_local(what.setting, what.setting_value);
-    case Kind::create_schema:
-      return;  // all schemas of the plan are there already
-    case Kind::owner:
-      return make_owned(statement);
+    case Kind::setting: return set_local(what.setting, what.setting_value);
+    case Kind::create_schema: return;  // all schemas of the plan are there already
+    case Kind::owner: return make_owned(statement);
     case Kind::grant:
       for (const std::string &role : what.roles)
         if (!exists(role)) {
@@ -101,14 +98,10 @@ void ShapeMaker::make(const ShapeStatement &statement) {
         }
       if (!run_if_permitted(statement.text)) skipped_["grants that the caller may not make skipped"]++;
       return;
-    case Kind::extension:
-      return make_extension(what, statement.text);
-    case Kind::comment_on_extension:
-      return;  // its control file has given it one
-    case Kind::global:
-      return check_global(what);
-    default:
-      execute(statement.text);
+    case Kind::extension: return make_extension(what, statement.text);
+    case Kind::comment_on_extension: return;  // its control file has given it one
+    case Kind::global: return check_global(what);
+    default: execute(statement.text);
   }
 }
 
@@ -162,8 +155,12 @@ std::vector<StagedSchema> name_schemas(const LoadPlan &plan, int64_t run_id) {
   std::vector<StagedSchema> schemas;
   for (size_t i = 0; i < plan.schemas.size(); i++) {
     std::string suffix = std::to_string(run_id) + "_" + std::to_string(i + 1);
-    schemas.push_back({plan.schemas[i], "pagila_repl_stage_" + suffix, "pagila_repl_old_" + suffix,
-                       schema_oid(plan.schemas[i]), InvalidOid, {}});
+    schemas.push_back({plan.schemas[i],
+                       "pagila_repl_stage_" + suffix,
+                       "pagila_repl_old_" + suffix,
+                       schema_oid(plan.schemas[i]),
+                       InvalidOid,
+                       {}});
   }
   return schemas;
 }
@@ -205,8 +202,8 @@ bool runs_own_code(const Stage &stage) {
 
 std::vector<std::string> extensions_in(Oid schema) {
   std::vector<std::string> names;
-  for (const Row &row : query("SELECT extname FROM pg_catalog.pg_extension WHERE extnamespace = $1::oid ORDER BY 1",
-                              {to_text(schema)}))
+  for (const Row &row :
+       query("SELECT extname FROM pg_catalog.pg_extension WHERE extnamespace = $1::oid ORDER BY 1", {to_text(schema)}))
     names.push_back(*row[0]);
   return names;
 }
@@ -248,8 +245,10 @@ const StagedSchema &Stage::of(const std::string &name) const {
 }
 
 void check_may_replace(const std::vector<std::string> &schemas) {
-  if (*query_value("SELECT pg_catalog.has_database_privilege(session_user, pg_catalog.current_database(), 'CREATE')") != "t")
-    throw Error("42501", "permission denied for database \"" + *query_value("SELECT pg_catalog.current_database()") + "\"",
+  if (*query_value("SELECT pg_catalog.has_database_privilege(session_user, pg_catalog.current_database(), 'CREATE')") !=
+      "t")
+    throw Error("42501",
+                "permission denied for database \"" + *query_value("SELECT pg_catalog.current_database()") + "\"",
                 "A run creates schemas.", "Grant CREATE on the database to the role that runs it.");
   for (const Row &row : query(
            R"(SELECT nspname, pg_catalog.pg_has_role(session_user, nspowner, 'USAGE') FROM pg_catalog.pg_namespace
@@ -264,8 +263,8 @@ void check_may_replace(const std::vector<std::string> &schemas) {
           WHERE n.nspname = ANY ($1::text[]) AND NOT e.extrelocatable)",
       {array_literal(schemas)});
   if (fixed[0][0])
-    throw Error("0A000", "extensions in the schemas to replace cannot be moved", "Not relocatable: " + *fixed[0][0] + ".",
-                "Create them in a schema of their own.");
+    throw Error("0A000", "extensions in the schemas to replace cannot be moved",
+                "Not relocatable: " + *fixed[0][0] + ".", "Create them in a schema of their own.");
 }
 
 void under_real_names(const Stage &stage, const std::function<void()> &work) {

@@ -15,19 +15,19 @@
 namespace pagila_repl {
 
 struct StagedSchema {
-  std::string name;    // as it is to be seen: "public"
-  std::string stage;   // as it is called until then
-  std::string old;     // as the replaced one is called after
+  std::string name;           // as it is to be seen: "public"
+  std::string stage;          // as it is called until then
+  std::string old;            // as the replaced one is called after
   Oid live_oid = InvalidOid;  // of the schema there now, if any
   Oid stage_oid = InvalidOid;
-  SchemaRights rights;        // that it is to have; until then it is closed to all but the session's role
+  SchemaRights rights;  // that it is to have; until then it is closed to all but the session's role
 };
 
 struct Stage {
   std::vector<StagedSchema> schemas;
-  std::vector<Stripped> stripped;       // what is to be built again once the rows are in
+  std::vector<Stripped> stripped;  // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
-  std::vector<std::string> remarks;     // what was skipped
+  std::vector<std::string> remarks;  // what was skipped
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen.
   bool runs_own_code = false;

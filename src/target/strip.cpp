@@ -19,32 +19,28 @@ namespace pagila_repl {
 
 namespace {
 
-std::string schema_list(const std::vector<std::string> &oids) {
-  std::string list = "ARRAY[";
-  for (size_t i = 0; i < oids.size(); i++) list += (i ? "," : "") + oids[i];
-  return list + "]::oid[]";
-}
-
 // Rules and triggers of tables. `clones` of triggers on partitions come back with their parents; only their state is kept.
 std::vector<Stripped> strip_triggers(const std::string &schemas) {
   std::vector<Stripped> stripped;
   for (const Row &row : query(
-           "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgname, pg_catalog.quote_ident(t.tgname),"
-           "       pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled, t.tgparentid,"
-           "       pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname"
-           "  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
-           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal"
-           " ORDER BY t.tgparentid <> 0, c.relname, t.tgname")) {
+           R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgname, pg_catalog.quote_ident(t.tgname),
+                    pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled, t.tgparentid,
+                    pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname
+               FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal
+              ORDER BY t.tgparentid <> 0, c.relname, t.tgname)",
+           {schemas})) {
     bool clone = *row[5] != "0";
     Stripped trigger{Stripped::Group::trigger, "trigger", *row[7], *row[1], {}, {}};
     if (!clone) {
       execute("DROP TRIGGER " + *row[2] + " ON " + *row[0]);
       trigger.create.push_back(*row[3]);
     }
-    static const std::map<std::string, std::string> switches = {
-        {"D", "DISABLE TRIGGER "}, {"R", "ENABLE REPLICA TRIGGER "}, {"A", "ENABLE ALWAYS TRIGGER "},
-        {"O", "ENABLE TRIGGER "}};
+    static const std::map<std::string, std::string> switches = {{"D", "DISABLE TRIGGER "},
+                                                                {"R", "ENABLE REPLICA TRIGGER "},
+                                                                {"A", "ENABLE ALWAYS TRIGGER "},
+                                                                {"O", "ENABLE TRIGGER "}};
     if (clone || *row[4] != "O")
       trigger.create.push_back("ALTER TABLE ONLY " + *row[0] + " " + switches.at(*row[4]) + *row[2]);
     if (row[6])
@@ -52,12 +48,13 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
     stripped.push_back(trigger);
   }
   for (const Row &row : query(
-           "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename, pg_catalog.quote_ident(r.rulename),"
-           "       pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled, pg_catalog.obj_description(r.oid, 'pg_rewrite'),"
-           "       n.nspname"
-           "  FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class"
-           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename")) {
+           R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename, pg_catalog.quote_ident(r.rulename),
+                    pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled, pg_catalog.obj_description(r.oid, 'pg_rewrite'),
+                    n.nspname
+               FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename)",
+           {schemas})) {
     Stripped rule{Stripped::Group::trigger, "rule", *row[6], *row[1], {*row[3]}, {}};
     execute("DROP RULE " + *row[2] + " ON " + *row[0]);
     static const std::map<std::string, std::string> switches = {
@@ -85,13 +82,14 @@ std::string on_parent_alone(const std::string &alter_table) {
 std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
   std::vector<Stripped> stripped;
   for (const Row &row : query(
-           "SELECT k.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), k.conname,"
-           "       pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'),"
-           "       n.nspname"
-           "  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
-           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE c.relnamespace = ANY (" + schemas + ") AND k.contype = 'f' AND k.conparentid = 0"
-           " ORDER BY c.relname, k.conname")) {
+           R"(SELECT k.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), k.conname,
+                    pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'),
+                    n.nspname
+               FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE c.relnamespace = ANY ($1::oid[]) AND k.contype = 'f' AND k.conparentid = 0
+              ORDER BY c.relname, k.conname)",
+           {schemas})) {
     Stripped key{Stripped::Group::foreign_key, "constraint", *row[5], *row[2], {constraint_definition(*row[0])}, {}};
     execute("ALTER TABLE " + *row[1] + " DROP CONSTRAINT " + *row[3]);
     if (row[4])
@@ -110,24 +108,26 @@ struct Index {
 
 std::vector<Index> read_indexes(const std::string &schemas) {
   std::vector<Index> indexes;
-  for (const Row &row : query(
-           "SELECT i.indexrelid, COALESCE(h.inhparent, 0), COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid,"
-           "       pg_catalog.format('%I.%I', n.nspname, c.relname), x.relname, pg_catalog.quote_ident(x.relname),"
-           "       pg_catalog.format('%I.%I', n.nspname, x.relname), k.oid, pg_catalog.quote_ident(k.conname),"
-           "       pg_catalog.pg_get_indexdef(i.indexrelid), COALESCE(s.spcname, ''), c.relkind = 'p',"
-           "       i.indisclustered, i.indisreplident,"
-           "       pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(k.oid, 'pg_constraint'),"
-           "       pg_catalog.quote_ident(p.relname), n.nspname"
-           "  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
-           "       JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid"
-           "       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-           "       LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.indexrelid"
-           "       LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent"
-           "       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')"
-           "       LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace"
-           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p')"
-           // Real indexes first, those that only hold parts together last.
-           " ORDER BY c.relkind = 'p', c.relname, k.contype = 'p' DESC NULLS LAST, x.relname")) {
+  for (
+      const Row &row : query(
+          R"(SELECT i.indexrelid, COALESCE(h.inhparent, 0), COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid,
+                    pg_catalog.format('%I.%I', n.nspname, c.relname), x.relname, pg_catalog.quote_ident(x.relname),
+                    pg_catalog.format('%I.%I', n.nspname, x.relname), k.oid, pg_catalog.quote_ident(k.conname),
+                    pg_catalog.pg_get_indexdef(i.indexrelid), COALESCE(s.spcname, ''), c.relkind = 'p',
+                    i.indisclustered, i.indisreplident,
+                    pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(k.oid, 'pg_constraint'),
+                    pg_catalog.quote_ident(p.relname), n.nspname
+               FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+                    JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                    LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.indexrelid
+                    LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+                    LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+                    LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
+              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p')
+             -- Real indexes first, those that only hold parts together last.
+              ORDER BY c.relkind = 'p', c.relname, k.contype = 'p' DESC NULLS LAST, x.relname)",
+          {schemas})) {
     Index index;
     index.oid = *row[0];
     index.parent = *row[1];
@@ -167,13 +167,15 @@ void read_index_statistics(std::vector<Index> &indexes, const std::string &schem
   std::map<std::string, Index *> by_oid;
   for (Index &index : indexes) by_oid[index.oid] = &index;
   for (const Row &row : query(
-           "SELECT a.attrelid, a.attnum, a.attstattarget FROM pg_catalog.pg_attribute a"
-           "  JOIN pg_catalog.pg_class x ON x.oid = a.attrelid"
-           " WHERE x.relnamespace = ANY (" + schemas + ") AND x.relkind IN ('i', 'I') AND a.attstattarget >= 0")) {
+           R"(SELECT a.attrelid, a.attnum, a.attstattarget FROM pg_catalog.pg_attribute a
+               JOIN pg_catalog.pg_class x ON x.oid = a.attrelid
+              WHERE x.relnamespace = ANY ($1::oid[]) AND x.relkind IN ('i', 'I') AND a.attstattarget >= 0)",
+           {schemas})) {
     auto found = by_oid.find(*row[0]);
     if (found == by_oid.end()) continue;
     Index &index = *found->second;
-    index.settings.push_back("ALTER INDEX " + index.qualified + " ALTER COLUMN " + *row[1] + " SET STATISTICS " + *row[2]);
+    index.settings.push_back("ALTER INDEX " + index.qualified + " ALTER COLUMN " + *row[1] + " SET STATISTICS " +
+                             *row[2]);
   }
 }
 
@@ -181,14 +183,15 @@ void read_index_statistics(std::vector<Index> &indexes, const std::string &schem
 std::set<std::string> needed_roots(const std::string &schemas) {
   std::set<std::string> roots;
   for (const Row &row : query(
-           "SELECT DISTINCT COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid"
-           "  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
-           "       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')"
-           "       JOIN pg_catalog.pg_depend d"
-           "         ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indexrelid)"
-           "         OR (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid = k.oid)"
-           " WHERE c.relnamespace = ANY (" + schemas + ") AND c.relkind IN ('r', 'p') AND d.deptype IN ('n', 'a')"
-           "   AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid)"))
+           R"(SELECT DISTINCT COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid
+               FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+                    LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+                    JOIN pg_catalog.pg_depend d
+                      ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indexrelid)
+                      OR (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid = k.oid)
+              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND d.deptype IN ('n', 'a')
+                AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid))",
+           {schemas}))
     roots.insert(*row[0]);
   return roots;
 }
@@ -223,7 +226,7 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
 
 std::vector<Stripped> strip(const std::vector<std::string> &stage_oids) {
   std::vector<Stripped> all;
-  std::string schemas = schema_list(stage_oids);
+  std::string schemas = array_literal(stage_oids);
   std::vector<Stripped> triggers = strip_triggers(schemas);
   // Before the keys they refer to.
   std::vector<Stripped> foreign_keys = strip_foreign_keys(schemas);

@@ -12,10 +12,10 @@ namespace pagila_repl {
 struct Stripped {
   enum class Group { index, foreign_key, trigger, setting };
   Group group;
-  std::string kind;                  // for the run's steps
-  std::string schema, object;        // schema by its stage name
-  std::vector<std::string> create;   // statements, with stage names
-  std::string tablespace;            // default_tablespace while they run
+  std::string kind;                 // for the run's steps
+  std::string schema, object;       // schema by its stage name
+  std::vector<std::string> create;  // statements, with stage names
+  std::string tablespace;           // default_tablespace while they run
 };
 
 // Takes everything off the tables in these schemas. What other objects of the shape need (a primary key that a view

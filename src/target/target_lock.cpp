@@ -44,8 +44,8 @@ LOCKTAG run_tag(int64 run_id) {
 }
 
 LOCKTAG schema_tag(const std::string &schema) {
-  uint64 hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(schema.data()),
-                                    static_cast<int>(schema.size()), 0);
+  uint64 hash =
+      hash_bytes_extended(reinterpret_cast<const unsigned char *>(schema.data()), static_cast<int>(schema.size()), 0);
   return tag(static_cast<uint32>(hash >> 32), static_cast<uint32>(hash), kSchemaLock);
 }
 

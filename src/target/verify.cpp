@@ -23,7 +23,8 @@ std::vector<StagedTable> staged_tables(const Stage &stage) {
              R"(SELECT oid, COALESCE(pg_catalog.pg_partition_root(oid), oid)::oid, relname FROM pg_catalog.pg_class
                  WHERE relnamespace = $1::oid AND relkind = 'r' ORDER BY relname)",
              {std::to_string(schema.stage_oid)}))
-      tables.push_back({static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1])), schema.name, *row[2]});
+      tables.push_back(
+          {static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1])), schema.name, *row[2]});
   return tables;
 }
 
@@ -32,7 +33,8 @@ std::string name_of_table(Oid table) {
 }
 
 // Rows of each table, those of trees that were filled through their root added up there.
-void compare_counts(const ExpectedRows &expected, const std::map<Oid, uint64_t> &found, std::vector<std::string> &mismatches) {
+void compare_counts(const ExpectedRows &expected, const std::map<Oid, uint64_t> &found,
+                    std::vector<std::string> &mismatches) {
   for (const auto &[table, rows] : expected) {
     auto at = found.find(table);
     uint64_t there = at == found.end() ? 0 : at->second;

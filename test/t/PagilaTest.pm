@@ -35,11 +35,11 @@ sub sample_dir {
 }
 
 # A new sample in a folder of its own, with other rows for another seed; unlike the shared one it fills its
-# materialized view. Returns (schema file, data file).
+# materialized view. Returns (schema file, data file). Options are those of test/sample/generate.
 sub make_sample {
-    my ($seed) = @_;
+    my ($seed, @options) = @_;
     my $dir = PostgreSQL::Test::Utils::tempdir;
-    system_or_bail($^X, 'test/sample/generate', '--dir', $dir, '--seed', $seed);
+    system_or_bail($^X, 'test/sample/generate', '--dir', $dir, '--seed', $seed, @options);
     my $data = slurp_file("$dir/data.sql");
     $data =~ s/(?=--\n-- PostgreSQL database dump complete)/REFRESH MATERIALIZED VIEW public.rental_by_category;\n\n/
       or die 'no place for the refresh';

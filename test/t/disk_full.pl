@@ -1,6 +1,6 @@
 # A disk that fills up while a load builds its copy ends the load with 53100; nothing of the new copy stays on it, the
 # old one is untouched, and the next load succeeds as soon as there is room.
-# Needs a small file system of its own: a folder on it is in PR_SMALL_DISK.
+# Needs a file system of its own of some 50 MB: PR_SMALL_DISK is a folder on it.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -16,7 +16,8 @@ my $tablespace = "$disk/tablespace";
 mkdir $tablespace or die "$tablespace: $!";
 $node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$tablespace'");
 
-my @samples = map { [ make_sample($_) ] } 1, 2;
+# Large enough for the rows to take more room than what the shape takes for a while, its empty indexes.
+my @samples = map { [ make_sample($_, '--scale', 4) ] } 1, 2;
 
 tables_on_the_disk();
 database_on_the_disk();
@@ -34,8 +35,7 @@ sub tables_on_the_disk {
     my $used = used();
     cmp_ok($used, '>', 1e6, 'its tables are there');
 
-    # What a load has taken when it comes to a point: with just that much room it fails right after. Its first
-    # transaction holds more than the next ones, so the point within the rows is a late one.
+    # What a load has taken when it comes to a point: with just that much room it fails right after.
     my %shortages = (
         shape => 0,
         rows => taken($new, 'rows:15'),
@@ -81,7 +81,7 @@ sub database_on_the_disk {
     is((run_sql($node, $old))[0], 'succeeded', 'a copy loads into a database on the small disk');
     my $before = content($node);
     my %phases;
-    for (my $free = 2**18;; $free += 2**18) {
+    for (my $free = 2**19;; $free += 2**19) {
         leave_free($free);
         my ($out, $err) = run_sql($node, $new);
         unlink ballast();

@@ -96,7 +96,7 @@ sub start_readers {
     my %reader = (mode => $mode, log => "$dir/$mode");
     unlink glob("$reader{log}.*");
     $reader{run} = start(
-        [ 'pgbench', '-n', '-M', $mode, '-c', 3, '-j', 1, '-T', $kSecondsPerRound, '-l', '--log-prefix', $reader{log},
+        [ 'pgbench', '-n', '-M', $mode, '-c', 3, '-j', 1, '-R', 150, '-T', $kSecondsPerRound, '-l', '--log-prefix', $reader{log},
             '--random-seed', 1, @variables, @script_options, $node->connstr('pagila') ],
         '>', "$reader{log}.out", '2>', "$reader{log}.err");
     return \%reader;
@@ -157,7 +157,7 @@ sub seen {
 
 sub load {
     my ($set) = @_;
-    my ($status, $err) = run_sql($node, load_sql(@{ $files{$set} }));
+    my ($status, $err) = run_sql($node, load_sql(@{ $files{$set} }, force => q{true}));
     return is($status, 'succeeded', "data set $set is loaded") || diag $err;
 }
 
@@ -195,5 +195,23 @@ for my $isolation ('READ COMMITTED', 'REPEATABLE READ') {
     load('a');
 }
 $snapshot->quit;
+
+# A statement that began before the copy was replaced goes on calling the functions it knows.
+$node->safe_psql('pagila', q{
+  CREATE FUNCTION watch.until_no_run() RETURNS boolean LANGUAGE plpgsql AS $$
+  BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory') LOOP PERFORM pg_sleep(0.01); END LOOP;
+    WHILE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory') LOOP PERFORM pg_sleep(0.01); END LOOP;
+    RETURN true;
+  END $$});
+my $caller = $node->background_psql('pagila');
+$caller->query_until(qr/calling/, "\\echo calling\nSELECT watch.until_no_run(), public.get_customer_balance(1, '2023-01-01'),"
+  . " public.get_customer_balance(2, '2023-01-01');\n\\echo called\n");
+ok(wait_until(sub { $node->safe_psql('pagila', "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") }, 60), 'a statement is under way');
+load('b');
+$caller->query_until(qr/called/, '');
+is($caller->{stderr}, '', 'the functions a statement knows outlive the copy they came with');
+$caller->quit;
+load('a');
 no_residue($node, 'at the end');
 done_testing();

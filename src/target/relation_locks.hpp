@@ -1,0 +1,38 @@
+// Exclusive locks on all relations of schemas that are to be replaced or dropped, taken so that nobody who reads them is
+// cancelled, or held up for long.
+#pragma once
+
+#include <chrono>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+class RelationLocks {
+ public:
+  RelationLocks();
+
+  // Locks every relation of the schemas in one try, else throws 55P03 or 40P01; then the caller undoes its
+  // (sub)transaction. Also limits how long what follows in the transaction may wait for other locks.
+  void take(const std::vector<std::string> &schema_oids);
+
+  // Waits between two tries, interruptibly: longer than the last one took, so that readers are free most of the time.
+  void let_readers_pass();
+
+ private:
+  // Below deadlock_timeout, so that no reader becomes the victim of a deadlock with us.
+  const std::chrono::milliseconds longest_try_;
+  std::chrono::milliseconds last_try_{0};
+  // Relations that were waited for in vain, the latest first. Who held one of them was waiting for another that we had
+  // by then, so the next try begins with them: the order becomes that in which the readers take them.
+  std::vector<Oid> contested_;
+  std::mt19937 random_;
+};
+
+// True for errors after which another try may pass: a lock was not to be had.
+bool is_lock_failure(const std::string &sqlstate);
+
+}  // namespace pagila_repl
