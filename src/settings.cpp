@@ -10,6 +10,7 @@
 #include "pg/fault.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
 }
@@ -20,20 +21,30 @@ namespace {
 
 int swap_budget = 60000;
 char *load_directories;
+bool defined = false;
 
-bool check_directories(char **value, void **, GucSource) {
+// What is wrong with a list of directories, null if nothing is. Server code.
+const char *mistake_in(const char *list) {
   List *elements;
-  if (!SplitDirectoriesString(pstrdup(*value), ',', &elements)) {
-    GUC_check_errdetail("List syntax is invalid.");
-    return false;
-  }
+  if (!SplitDirectoriesString(pstrdup(list), ',', &elements)) return "List syntax is invalid.";
   ListCell *cell;
   foreach (cell, elements)
-    if (*(char *)lfirst(cell) != '/') {
-      GUC_check_errdetail("\"%s\" is not an absolute path.", (char *)lfirst(cell));
-      return false;
-    }
-  return true;
+    if (*(char *)lfirst(cell) != '/') return psprintf("\"%s\" is not an absolute path.", (char *)lfirst(cell));
+  return nullptr;
+}
+
+// A value from before this module was loaded the server only warns of, and takes the default, which allows any directory.
+// So a server that preloads the module does not start with a wrong one, and elsewhere it is kept: it allows only what is
+// right in it.
+bool check_directories(char **value, void **, GucSource) {
+  const char *mistake = mistake_in(*value);
+  if (mistake == nullptr) return true;
+  if (!defined && process_shared_preload_libraries_in_progress)
+    ereport(FATAL, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("invalid value for parameter \"%s\": \"%s\"", "pagila_repl.load_directories", *value),
+                    errdetail_internal("%s", mistake)));
+  if (defined) GUC_check_errdetail("%s", mistake);
+  return !defined;
 }
 
 std::string real_path(const std::string &path) {
@@ -55,6 +66,7 @@ void define_settings() {
 #ifdef PR_FAULTS
   define_fault_setting();
 #endif
+  defined = true;
   reserve_setting_prefix("pagila_repl");
 }
 
@@ -70,7 +82,8 @@ void check_load_directories(const std::string &file) {
     return elements;
   });
   for (int i = 0; i < list_length(allowed); i++) {
-    std::string prefix = real_path(static_cast<const char *>(list_nth(allowed, i)));
+    std::string path = static_cast<const char *>(list_nth(allowed, i));
+    std::string prefix = path[0] == '/' ? real_path(path) : std::string();
     if (prefix.empty()) continue;
     if (prefix.back() != '/') prefix += '/';
     if (directory.compare(0, prefix.size(), prefix) == 0) return;

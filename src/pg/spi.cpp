@@ -8,6 +8,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -32,6 +33,11 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
   answer.memory = AllocSetContextCreate(CurTransactionContext, "pagila_repl answer", ALLOCSET_DEFAULT_SIZES);
   SPI_connect();
   PushActiveSnapshot(GetTransactionSnapshot());
+  // Only our own SQL is asked for rows; a function of the dump may have set another search_path.
+  int settings_level = keep_rows ? NewGUCNestLevel() : 0;
+  if (keep_rows)
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
 
   auto *types = (Oid *)palloc0(sizeof(Oid) * (parameter_count + 1));
   auto *values = (Datum *)palloc0(sizeof(Datum) * (parameter_count + 1));
@@ -58,6 +64,7 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
     }
     MemoryContextSwitchTo(before);
   }
+  if (keep_rows) AtEOXact_GUC(true, settings_level);
   PopActiveSnapshot();
   SPI_finish();
   return answer;

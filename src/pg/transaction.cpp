@@ -28,6 +28,9 @@ void begin_transaction() {
   guarded([] {
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
+    // A function of the dump may have set another one for the session.
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0,
+                            false);
   });
 }
 

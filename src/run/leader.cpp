@@ -58,6 +58,8 @@ void fix_settings() {
   fix_setting("bytea_output", "hex");
   fix_setting("xmlbinary", "base64");
   fix_setting("default_tablespace", "");
+  // The compiler's library alone is larger than all else a leader holds.
+  fix_setting("jit", "off");
   // Only publishing must be durable, and its commit makes everything before it durable too.
   fix_setting("synchronous_commit", "off");
 }

@@ -89,7 +89,7 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   tell("building indexes and constraints: " + std::to_string(stage.stripped.size()) + " to do");
   rebuild(stage, Stripped::Group::index, record);
   enter(record, Phase::constraints);
-  rebuild(stage, Stripped::Group::foreign_key, record);
+  rebuild(stage, Stripped::Group::constraint, record);
   rebuild(stage, Stripped::Group::trigger, record);
   rebuild(stage, Stripped::Group::setting, record);
   enter(record, Phase::sequences);
@@ -137,7 +137,13 @@ void load(const LoadRequest &request, RunRecord &record) {
 
   enter(record, Phase::shape);
   Stage stage = stage_shape(plan, request, carried, record.id());
-  build_stage(dump, stage, request, record);
+  try {
+    build_stage(dump, stage, request, record);
+  } catch (const Error &error) {
+    // What the server misses first when the stage is gone says little.
+    if (error.sqlstate != "57014") in_transaction([&] { check_stage_is_there(stage); });
+    throw;
+  }
   enter(record, Phase::publish);
   publish(stage, request, summary(plan, stage, record), record);
   clean(record);

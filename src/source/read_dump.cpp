@@ -74,6 +74,7 @@ class Planner {
   void resolve(QualifiedName &name) const;
   std::string to_server_encoding(const std::string &text) const;
   void use_schema(const std::string &schema);
+  bool is_replaced(const std::string &schema) const;
   void check_complete(const DumpReader &reader, const DumpFile &file, bool strict) const;
   void count(const std::string &what) { passed_over_[what]++; }
 
@@ -82,6 +83,7 @@ class Planner {
   size_t statements_in_file_ = 0;
   int encoding_ = PG_UTF8;
   std::string default_schema_ = "public";
+  std::string session_role_;
   std::set<std::pair<std::string, std::string>> tables_;
   std::map<std::string, int> passed_over_;
   BlockHash block_hash_;
@@ -92,6 +94,7 @@ void Planner::read(const DumpFile &file, bool strict) {
   file_ = plan_.files.size();
   statements_in_file_ = 0;
   encoding_ = PG_UTF8;
+  session_role_.clear();
   plan_.files.push_back({file.path(), {}, file.size()});
   guarded([] { SetConfigOption("standard_conforming_strings", "on", PGC_SUSET, PGC_S_OVERRIDE); });
 
@@ -185,10 +188,10 @@ void Planner::take_statement(DumpItem &item, Place place) {
     case Kind::refresh: plan_.refreshes.push_back({what.schema, what.name}); return;
     case Kind::setting:
       take_setting(what);
-      if (pg_strcasecmp(what.setting.c_str(), "client_encoding") != 0) plan_.shape.push_back({what, text, place});
+      if (pg_strcasecmp(what.setting.c_str(), "client_encoding") != 0) plan_.shape.push_back({what, text, place, {}});
       return;
     case Kind::ignored:
-      if (what.setting == "session_authorization") count("session authorizations");
+      if (pg_strcasecmp(what.setting.c_str(), "session_authorization") == 0) session_role_ = what.setting_value;
       return;
     case Kind::unknown_setting: {
       const char *name = what.setting.c_str();
@@ -196,7 +199,10 @@ void Planner::take_statement(DumpItem &item, Place place) {
       return;
     }
     case Kind::left_out: count("objects of the database, not of a schema, left out"); return;
-    default: plan_.shape.push_back({what, text, place});
+    default:
+      if (what.creates && !session_role_.empty())
+        count("objects made under another session authorization, owned by the caller");
+      plan_.shape.push_back({what, text, place, session_role_});
   }
 }
 
@@ -249,12 +255,24 @@ void Planner::plan_types() {
   }
 }
 
+bool Planner::is_replaced(const std::string &schema) const {
+  return std::find(plan_.schemas.begin(), plan_.schemas.end(), schema) != plan_.schemas.end();
+}
+
 void Planner::finish() {
   plan_types();
   if (plan_.schemas.empty()) throw Error("22023", "the dump creates nothing", "No schema would be replaced by it.");
+  // pg_dump tells owner, privileges and comment of "public" also when nothing is in it.
+  auto about_other_schema = [&](const ShapeStatement &statement) {
+    const Statement &what = statement.what;
+    bool about_it = what.has_target && what.name.empty() && !is_replaced(what.schema);
+    if (about_it) count("statements about a schema that the dump creates nothing in passed over");
+    return about_it;
+  };
+  plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_schema), plan_.shape.end());
   for (const ShapeStatement &statement : plan_.shape) {
     const Statement &what = statement.what;
-    if (what.has_target && std::find(plan_.schemas.begin(), plan_.schemas.end(), what.schema) == plan_.schemas.end())
+    if (what.has_target && !is_replaced(what.schema))
       throw Error("0A000",
                   "a statement of the dump is about schema \"" + what.schema + "\", in which the dump creates nothing",
                   "A load may change only the schemas it replaces.")

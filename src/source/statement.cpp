@@ -27,7 +27,7 @@ namespace {
 // The plain twin of Statement, filled by server code.
 struct Parsed {
   Statement::Kind kind;
-  bool creates, creates_table, refreshes, about_type, has_target;
+  bool creates, creates_table, refreshes, about_type, default_privileges, has_target;
   const char *schema, *name;
   List *roles;  // of char *
   const char *setting, *setting_value, *global_kind;
@@ -162,6 +162,7 @@ void classify_set(Parsed *parsed, VariableSetStmt *statement) {
   }
   if (is_one_of(name, kIgnored)) {
     parsed->kind = Statement::Kind::ignored;
+    if (statement->args != NIL) parsed->setting_value = constant_text((Node *)linitial(statement->args));
     return;
   }
   if (is_one_of(name, kNewer) && GetConfigOption(name, true, false) == nullptr) {
@@ -265,6 +266,7 @@ void classify_grant(Parsed *parsed, GrantStmt *statement) {
 
 void classify_default_privileges(Parsed *parsed, AlterDefaultPrivilegesStmt *statement) {
   parsed->kind = Statement::Kind::grant;
+  parsed->default_privileges = true;
   ListCell *cell;
   bool in_schema = false;
   foreach (cell, statement->options) {
@@ -485,6 +487,7 @@ Statement classify(const std::string &text) {
   statement.creates_table = parsed.creates_table;
   statement.refreshes = parsed.refreshes;
   statement.about_type = parsed.about_type;
+  statement.default_privileges = parsed.default_privileges;
   statement.has_target = parsed.has_target;
   statement.schema = text_or_empty(parsed.schema);
   statement.name = text_or_empty(parsed.name);

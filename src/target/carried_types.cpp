@@ -21,7 +21,15 @@ std::vector<CarriedType> find_unaltered(const LoadPlan &plan, const LoadRequest 
           R"(SELECT m.objid FROM pagila_repl.managed_object m JOIN pagila_repl.copy USING (run_id, schema_name)
                   JOIN pg_catalog.pg_type t ON t.oid = m.objid AND t.typname = $2::name
               WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND schema_name = $1::name
-                AND m.statement_hash = $3 AND t.typtype IN ('e', 'd'))",
+                AND m.statement_hash = $3 AND t.typtype IN ('e', 'd')
+                -- Rows of the dump need not pass a constraint that is NOT VALID.
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND NOT k.convalidated)
+                -- There can be only one cast between two types, so the dump could not make it again.
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                                 WHERE d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = t.oid
+                                   AND d.classid IN ('pg_catalog.pg_cast'::pg_catalog.regclass,
+                                                     'pg_catalog.pg_transform'::pg_catalog.regclass,
+                                                     'pg_catalog.pg_opclass'::pg_catalog.regclass)))",
           {planned.type.schema, planned.type.name, statement_hash(planned, request)});
     });
     if (oid) types.push_back({static_cast<Oid>(std::stoul(*oid)), planned.type.schema, planned.type.name});

@@ -2,8 +2,8 @@
 
 #include "target/leftovers.hpp"
 
-#include <map>
 #include <chrono>
+#include <map>
 #include <optional>
 
 #include "pg/boundary.hpp"
@@ -99,11 +99,12 @@ std::string at_leftovers(const Leftovers &leftovers, Body body) {
 
 // Cuts every table down to nothing, at once and for good, without writing to the catalog.
 void empty(const std::vector<std::string> &oids) {
-  for (const Row &row : query(
-           R"(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'm', 'S')
+  for (
+      const Row &row : query(
+          R"(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'm', 'S')
               UNION ALL
               SELECT c.reltoastrelid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.reltoastrelid <> 0)",
-           {array_literal(oids)})) {
+          {array_literal(oids)})) {
     Oid relation = static_cast<Oid>(std::stoul(*row[0]));
     guarded([relation] {
       Relation opened = relation_open(relation, AccessExclusiveLock);
@@ -144,6 +145,19 @@ Value visible_until(const Leftovers &leftovers) {
   });
 }
 
+// A run that has not succeeded has published nothing.
+bool is_stage(const Leftovers &leftovers) {
+  return in_transaction([&] {
+    return as_extension_owner([&] {
+      return query_value(
+                 R"(SELECT 1 FROM pagila_repl.leftover JOIN pagila_repl.run r USING (run_id)
+                     WHERE schema_oid = ANY ($1::oid[]) AND r.status <> 'succeeded' LIMIT 1)",
+                 {array_literal(leftovers.oids)})
+          .has_value();
+    });
+  });
+}
+
 // Whether statements of that time still run: no lock tells of the functions they call. Those that only wait for a run, in
 // pagila_load or pagila_wait, call none.
 bool may_be_called(const Value &time) {
@@ -169,10 +183,11 @@ std::string drop_leftovers(const Leftovers &leftovers) {
   Clock::time_point give_up = Clock::now() + kPatience;
   RelationLocks locks;
   Value replaced_at = visible_until(leftovers);
+  bool stage = is_stage(leftovers);
   for (;;) {
     std::string reason;
     try {
-      if (!may_be_called(replaced_at)) return drop_making_room(leftovers, replaced_at.has_value(), locks);
+      if (!may_be_called(replaced_at)) return drop_making_room(leftovers, !stage, locks);
       reason = "statements that began before it was replaced still run";
     } catch (const Error &error) {
       if (error.sqlstate == "57014") throw;
@@ -212,7 +227,8 @@ void sweep(int64_t own_run) {
   std::string own = std::to_string(own_run);
   std::vector<Row> leftovers = in_transaction([&] {
     return as_extension_owner([&] {
-      for (const Row &row : query("SELECT run_id FROM pagila_repl.run WHERE status = 'running' AND run_id <> $1::bigint", {own}))
+      for (const Row &row :
+           query("SELECT run_id FROM pagila_repl.run WHERE status = 'running' AND run_id <> $1::bigint", {own}))
         if (is_leader_gone(std::stoll(*row[0]))) mark_crashed(*row[0]);
       return query(
           R"(SELECT l.run_id, l.schema_oid, l.schema_name FROM pagila_repl.leftover l LEFT JOIN pagila_repl.run r USING (run_id)

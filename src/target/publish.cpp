@@ -30,11 +30,8 @@ void check_same_schemas(const Stage &stage) {
     if (oid != schema.live_oid)
       throw Error("55000", "schema \"" + schema.name + "\" was created, dropped or replaced during the run", {},
                   "Run it again.");
-    Value stage_there = query_value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1 AND oid = $2::oid",
-                                    {schema.stage, std::to_string(schema.stage_oid)});
-    if (!stage_there)
-      throw Error("42P01", "the stage of the run was dropped", "Schema \"" + schema.stage + "\" is gone.", "Run it again.");
   }
+  check_stage_is_there(stage);
 }
 
 std::vector<std::string> names_of(const Stage &stage) {

@@ -82,6 +82,21 @@ void carry_comment(Oid from, Oid to) {
   CommandCounterIncrement();
 }
 
+}  // namespace
+
+SchemaRights rights_of(Oid schema) {
+  return guarded([schema] { return read_rights(schema); });
+}
+
+void give_rights(Oid schema, SchemaRights rights) {
+  guarded([=] { write_rights(schema, rights); });
+}
+
+void carry_schema_properties(Oid from, Oid to) {
+  give_rights(to, rights_of(from));
+  guarded([=] { carry_comment(from, to); });
+}
+
 // In a schema default privileges only add, so grants say it all.
 void carry_default_privileges(Oid from, Oid to) {
   as_extension_owner([&] {
@@ -98,22 +113,6 @@ void carry_default_privileges(Oid from, Oid to) {
              {std::to_string(from), std::to_string(to)}))
       execute(*row[0]);
   });
-}
-
-}  // namespace
-
-SchemaRights rights_of(Oid schema) {
-  return guarded([schema] { return read_rights(schema); });
-}
-
-void give_rights(Oid schema, SchemaRights rights) {
-  guarded([=] { write_rights(schema, rights); });
-}
-
-void carry_schema_properties(Oid from, Oid to) {
-  give_rights(to, rights_of(from));
-  guarded([=] { carry_comment(from, to); });
-  carry_default_privileges(from, to);
 }
 
 }  // namespace pagila_repl

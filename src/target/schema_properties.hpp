@@ -21,7 +21,8 @@ struct SchemaRights {
 SchemaRights rights_of(Oid schema);
 void give_rights(Oid schema, SchemaRights rights);
 
-// Gives `to` the owner, privileges, comment and default privileges of `from`.
+// Gives `to` the owner, privileges and comment of `from`.
 void carry_schema_properties(Oid from, Oid to);
+void carry_default_privileges(Oid from, Oid to);
 
 }  // namespace pagila_repl

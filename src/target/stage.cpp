@@ -6,6 +6,7 @@
 
 #include "target/stage.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -64,6 +65,7 @@ class ShapeMaker {
 
  private:
   void make(const ShapeStatement &statement);
+  void make_grant(const ShapeStatement &statement);
   void make_owned(const ShapeStatement &statement);
   void make_extension(const Statement &what, const std::string &text);
   void check_global(const Statement &what) const;
@@ -73,8 +75,8 @@ class ShapeMaker {
   bool is_ours(const std::string &role) const {
     return *query_value("SELECT pg_catalog.pg_has_role(session_user, $1::name, 'USAGE')", {role}) == "t";
   }
-  // True if it ran; false, and undone, if the role lacks the right.
-  bool run_if_permitted(const std::string &text);
+  // True if it ran; false, and undone, if the role lacks the right. An empty role is the caller.
+  bool run_if_permitted(const std::string &text, const std::string &role = {});
 
   const LoadPlan &plan_;
   const LoadRequest &request_;
@@ -90,19 +92,22 @@ void ShapeMaker::make(const ShapeStatement &statement) {
     case Kind::setting: return set_local(what.setting, what.setting_value);
     case Kind::create_schema: return;  // all schemas of the plan are there already
     case Kind::owner: return make_owned(statement);
-    case Kind::grant:
-      for (const std::string &role : what.roles)
-        if (!exists(role)) {
-          skipped_["grants to roles that do not exist skipped"]++;
-          return;
-        }
-      if (!run_if_permitted(statement.text)) skipped_["grants that the caller may not make skipped"]++;
-      return;
+    case Kind::grant: return make_grant(statement);
     case Kind::extension: return make_extension(what, statement.text);
     case Kind::comment_on_extension: return;  // its control file has given it one
     case Kind::global: return check_global(what);
     default: execute(statement.text);
   }
+}
+
+void ShapeMaker::make_grant(const ShapeStatement &statement) {
+  std::vector<std::string> roles = statement.what.roles;
+  const std::string &grantor = statement.session_role;
+  if (!grantor.empty()) roles.push_back(grantor);
+  if (!std::all_of(roles.begin(), roles.end(), [&](const std::string &role) { return exists(role); }))
+    skipped_["grants to or by roles that do not exist skipped"]++;
+  else if ((!grantor.empty() && !is_ours(grantor)) || !run_if_permitted(statement.text, grantor))
+    skipped_["grants that the caller may not make skipped"]++;
 }
 
 void ShapeMaker::make_owned(const ShapeStatement &statement) {
@@ -116,9 +121,18 @@ void ShapeMaker::make_owned(const ShapeStatement &statement) {
   }
 }
 
-bool ShapeMaker::run_if_permitted(const std::string &text) {
+bool ShapeMaker::run_if_permitted(const std::string &text, const std::string &role) {
+  Oid user;
+  int context;
+  GetUserIdAndSecContext(&user, &context);
   try {
-    in_subtransaction([&] { execute(text); });
+    in_subtransaction([&] {
+      if (!role.empty())
+        SetUserIdAndSecContext(to_oid(query_value("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", {role})),
+                               context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+      execute(text);
+      SetUserIdAndSecContext(user, context);
+    });
     return true;
   } catch (const Error &error) {
     if (error.sqlstate != "42501") throw;
@@ -172,6 +186,20 @@ void take_place_of_live(StagedSchema &schema) {
   if (schema.live_oid == InvalidOid) return;
   carry_schema_properties(schema.live_oid, schema.stage_oid);
   move_extensions(schema.live_oid, schema.name);
+}
+
+// Before the objects are made, they get what default privileges say, unless the dump sets default privileges itself: then
+// its grants say all that its objects are to have.
+bool are_default_privileges_first(const LoadPlan &plan, const std::string &schema) {
+  return std::none_of(plan.shape.begin(), plan.shape.end(), [&](const ShapeStatement &statement) {
+    return statement.what.default_privileges && statement.what.schema == schema;
+  });
+}
+
+void carry_defaults(const LoadPlan &plan, const std::vector<StagedSchema> &schemas, bool first) {
+  for (const StagedSchema &schema : schemas)
+    if (schema.live_oid != InvalidOid && are_default_privileges_first(plan, schema.name) == first)
+      carry_default_privileges(schema.live_oid, schema.stage_oid);
 }
 
 // Closed to others until it is published: what they own in it they could change under the run's feet.
@@ -244,6 +272,13 @@ const StagedSchema &Stage::of(const std::string &name) const {
   throw Error("3F000", "schema \"" + name + "\" does not exist", "The dump creates nothing in it.");
 }
 
+void check_stage_is_there(const Stage &stage) {
+  for (const StagedSchema &schema : stage.schemas)
+    if (!query_value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1 AND oid = $2::oid",
+                     {schema.stage, to_text(schema.stage_oid)}))
+      throw Error("42P01", "the stage of the run was dropped", "Schema \"" + schema.stage + "\" is gone.", "Run it again.");
+}
+
 void check_may_replace(const std::vector<std::string> &schemas) {
   if (*query_value("SELECT pg_catalog.has_database_privilege(session_user, pg_catalog.current_database(), 'CREATE')") !=
       "t")
@@ -310,6 +345,7 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::v
     }
     PR_FAULT("shape");
 
+    carry_defaults(plan, stage.schemas, true);
     ShapeMaker maker(plan, request, carried);
     maker.make();
     stage.remarks = maker.remarks();
@@ -317,6 +353,7 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::v
     set_local("search_path", "pg_catalog, pg_temp");
     set_local("default_tablespace", "");
     set_local("standard_conforming_strings", "on");
+    carry_defaults(plan, stage.schemas, false);
     stage.runs_own_code = runs_own_code(stage);
     // The definitions are printed with the names that hold when they are run again.
     if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());

@@ -41,6 +41,9 @@ struct Stage {
 // 0A000. Needs a transaction.
 void check_may_replace(const std::vector<std::string> &schemas);
 
+// Throws 42P01 if someone has dropped it.
+void check_stage_is_there(const Stage &stage);
+
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
 Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried,

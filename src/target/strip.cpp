@@ -90,11 +90,39 @@ std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
               WHERE c.relnamespace = ANY ($1::oid[]) AND k.contype = 'f' AND k.conparentid = 0
               ORDER BY c.relname, k.conname)",
            {schemas})) {
-    Stripped key{Stripped::Group::foreign_key, "constraint", *row[5], *row[2], {constraint_definition(*row[0])}, {}};
+    Stripped key{Stripped::Group::constraint, "constraint", *row[5], *row[2], {constraint_definition(*row[0])}, {}};
     execute("ALTER TABLE " + *row[1] + " DROP CONSTRAINT " + *row[3]);
     if (row[4])
       key.create.push_back("COMMENT ON CONSTRAINT " + *row[3] + " ON " + *row[1] + " IS " + quote_literal(*row[4]));
     stripped.push_back(key);
+  }
+  return stripped;
+}
+
+// Checks that are NOT VALID: rows that were there before them need not pass, and the dump adds them after its rows.
+std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
+  std::vector<Stripped> stripped;
+  for (const Row &row : query(
+           R"(SELECT k.oid, CASE WHEN k.conrelid <> 0 THEN 'TABLE ' ELSE 'DOMAIN ' END,
+                     pg_catalog.format('%I.%I', n.nspname, COALESCE(c.relname, t.typname)), k.conname,
+                     pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'), n.nspname
+                FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+                     LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
+                     JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
+               WHERE n.oid = ANY ($1::oid[]) AND k.contype = 'c' AND NOT k.convalidated AND k.coninhcount = 0
+               ORDER BY 2, 3, 4)",
+           {schemas})) {
+    Stripped check{Stripped::Group::constraint, "constraint", *row[6], *row[3], {constraint_definition(*row[0])}, {}};
+    execute("ALTER " + *row[1] + *row[2] + " DROP CONSTRAINT " + *row[4]);
+    if (row[5])
+      check.create.push_back("COMMENT ON CONSTRAINT " + *row[4] + " ON " + (*row[1] == "DOMAIN " ? *row[1] : "") +
+                             *row[2] + " IS " + quote_literal(*row[5]));
+    stripped.push_back(check);
+  }
+  // What its children have of their own is left, and is to be there again before it.
+  if (!stripped.empty()) {
+    std::vector<Stripped> of_children = strip_unproven_checks(schemas);
+    stripped.insert(stripped.begin(), of_children.begin(), of_children.end());
   }
   return stripped;
 }
@@ -116,7 +144,8 @@ std::vector<Index> read_indexes(const std::string &schemas) {
                     pg_catalog.pg_get_indexdef(i.indexrelid), COALESCE(s.spcname, ''), c.relkind = 'p',
                     i.indisclustered, i.indisreplident,
                     pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(k.oid, 'pg_constraint'),
-                    pg_catalog.quote_ident(p.relname), n.nspname
+                    (SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace WHERE oid = p.relnamespace) || '.'
+                      || pg_catalog.quote_ident(p.relname), n.nspname
                FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
                     JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -147,10 +176,7 @@ std::vector<Index> read_indexes(const std::string &schemas) {
       index.create.push_back(*row[9]);
       index.tablespace = *row[10];
     }
-    if (index.parent != "0") {
-      std::string schema = index.qualified.substr(0, index.qualified.size() - index.quoted.size());
-      index.attach.push_back("ALTER INDEX " + schema + *row[16] + " ATTACH PARTITION " + index.qualified);
-    }
+    if (index.parent != "0") index.attach.push_back("ALTER INDEX " + *row[16] + " ATTACH PARTITION " + index.qualified);
     if (*row[12] == "t") index.settings.push_back("ALTER TABLE " + index.table + " CLUSTER ON " + index.quoted);
     if (*row[13] == "t")
       index.settings.push_back("ALTER TABLE ONLY " + index.table + " REPLICA IDENTITY USING INDEX " + index.quoted);
@@ -231,7 +257,9 @@ std::vector<Stripped> strip(const std::vector<std::string> &stage_oids) {
   // Before the keys they refer to.
   std::vector<Stripped> foreign_keys = strip_foreign_keys(schemas);
   strip_indexes(schemas, all);
+  std::vector<Stripped> checks = strip_unproven_checks(schemas);
   all.insert(all.end(), foreign_keys.begin(), foreign_keys.end());
+  all.insert(all.end(), checks.begin(), checks.end());
   all.insert(all.end(), triggers.begin(), triggers.end());
   return all;
 }

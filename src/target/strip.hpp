@@ -10,7 +10,7 @@ namespace pagila_repl {
 
 // Something taken off, in the order in which it is to be put back.
 struct Stripped {
-  enum class Group { index, foreign_key, trigger, setting };
+  enum class Group { index, constraint, trigger, setting };
   Group group;
   std::string kind;                 // for the run's steps
   std::string schema, object;       // schema by its stage name

@@ -39,7 +39,6 @@ $_$ SET search_path = odd, pg_temp;
 CREATE FUNCTION odd.has_letters(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$SELECT $1 ~ '^[[:alpha:]]+$'$$;
 CREATE DOMAIN odd.word AS text CHECK (odd.is_word(VALUE));
 CREATE DOMAIN odd.unproven AS integer;
-ALTER DOMAIN odd.unproven ADD CONSTRAINT later CHECK (VALUE <> 13) NOT VALID;
 CREATE COLLATION odd.by_code (provider = libc, locale = 'C');
 COMMENT ON COLLATION odd.by_code IS 'a collation';
 
@@ -155,6 +154,11 @@ VALUES (4, 123456789012345678901234567890.123456789, 1.1754944e-38, 1.7976931348
 INSERT INTO odd."values" (id, t, dom, b)
 SELECT 5, string_agg(md5(i::text), ''), 7, decode(string_agg(md5(i::text), ''), 'hex') FROM generate_series(1, 2000) i;
 
+CREATE TABLE odd.uses_unproven (n odd.unproven);
+INSERT INTO odd.uses_unproven VALUES (13), (14);
+ALTER DOMAIN odd.unproven ADD CONSTRAINT later CHECK (VALUE <> 13) NOT VALID;
+COMMENT ON CONSTRAINT later ON DOMAIN odd.unproven IS 'not proved';
+
 CREATE TABLE odd.only_text (line text);
 INSERT INTO odd.only_text
 VALUES ('\.'), ('\N'), (''), (NULL), (E'\\.\n\\.'), ('--'), (''';'), (E'\\'), (E'\t'), ('$$'), (E'\r\n');
@@ -213,6 +217,9 @@ INSERT INTO odd.father VALUES (2, 1.8);
 INSERT INTO odd.child VALUES (3, 'Cy', 1.1, '{ball}');
 INSERT INTO odd.grandchild VALUES (4, 'Di', 0.6, '{}');
 CREATE INDEX mother_name ON odd.mother (name);
+ALTER TABLE odd.child ADD CONSTRAINT id_is_large CHECK (id > 3) NOT VALID;
+ALTER TABLE odd.mother ADD CONSTRAINT id_is_large CHECK (id > 3) NOT VALID;
+COMMENT ON CONSTRAINT id_is_large ON odd.mother IS 'not proved';
 
 -- Partitions: of several levels, with columns in another order, default ones, an index that is not on every part.
 CREATE TABLE odd.parted (id integer NOT NULL, at date NOT NULL, kind text, amount numeric DEFAULT 0) PARTITION BY RANGE (at);
@@ -284,6 +291,17 @@ INSERT INTO odd.egg VALUES (1, 1);
 ALTER TABLE odd.hen ADD CONSTRAINT from_egg FOREIGN KEY (egg) REFERENCES odd.egg;
 CREATE TABLE elsewhere.refers_to_odd (id integer REFERENCES odd.keys (b), mood odd.mood DEFAULT 'sad', n odd.positive);
 INSERT INTO elsewhere.refers_to_odd VALUES (3, 'comma,', 3);
+
+CREATE TABLE odd.registered (
+  r regclass, p regprocedure, f regproc, t regtype, n regnamespace, co regcollation, ro regrole, op regoperator,
+  cfg regconfig, dict regdictionary, rs regclass[]
+);
+INSERT INTO odd.registered VALUES
+('odd.keys', 'odd.nearly(integer, integer)', 'odd.is_word', 'odd.mood[]', 'odd', 'odd.by_code', 'unusual_owner',
+ 'odd.~=~(integer, integer)', 'odd.search', 'odd.simple_words',
+ ARRAY['odd."values"', '"Evil ""schema"", with; everything"."select"']::regclass[]);
+CREATE SEQUENCE odd.keys_seq;
+CREATE TABLE odd.defaults_to_class (r regclass DEFAULT 'odd.keys'::regclass, n integer DEFAULT nextval('odd.keys_seq'));
 
 CREATE STATISTICS odd.related (ndistinct, dependencies) ON a, b FROM odd.keys;
 CREATE STATISTICS odd.frequent (mcv) ON a, c, b FROM odd.keys;

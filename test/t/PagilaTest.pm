@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstate_of content is_unchanged no_residue last_run
+our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
@@ -67,6 +67,16 @@ sub run_sql {
     my $code = $node->psql($options{db} // 'pagila', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err,
         on_error_stop => 1, on_error_die => 0, %{ $options{psql} // {} });
     return ($out, $err, $code);
+}
+
+# The SQLSTATE of each statement, run one after the other in one session whatever becomes of those before; 00000: success.
+sub sqlstates {
+    my ($node, $statements, %options) = @_;
+    my $script = join('', map { "$_;\n\\echo state :SQLSTATE\n" } @$statements);
+    my $out = '';
+    $node->psql($options{db} // 'pagila', $script, stdout => \$out, stderr => \my $err, on_error_stop => 0,
+        on_error_die => 0, %{ $options{psql} // {} });
+    return $out =~ /^state (\w+)$/mg;
 }
 
 # The SQLSTATE in psql's messages, '' if there is none.

@@ -11,39 +11,51 @@ use Time::HiRes qw(time);
 my $size = $ENV{PR_BIG_BYTES} || '300M';
 my $limit = 64 * 1024;  # kB
 
-my $dir = PostgreSQL::Test::Utils::tempdir;
-system_or_bail($^X, 'test/sample/generate', '--dir', $dir, '--rows-bytes', $size);
-my $bytes = -s "$dir/data.sql";
-
 # What a process has touched of the shared buffers counts for it too, so there are few.
 my $node = new_node('memory', conf => join("\n", 'autovacuum = off', 'shared_buffers = 8MB', 'maintenance_work_mem = 16MB',
     'max_wal_size = 512MB', 'wal_level = minimal'));
+my $dir = PostgreSQL::Test::Utils::tempdir;
 
-my $small_peak = peak_of_load(load_sql(sample_dir() . '/schema.sql', sample_dir() . '/data.sql'));
-my $start = time;
-my $peak = peak_of_load(load_sql("$dir/schema.sql", "$dir/data.sql"));
-my $seconds = time - $start;
-note sprintf('%d MB in %.1f s: %.1f MB/s', $bytes >> 20, $seconds, $bytes / $seconds / 2**20);
+watch_load('the small sample', sample_dir() . '/schema.sql', sample_dir() . '/data.sql');
+
+system_or_bail($^X, 'test/sample/generate', '--dir', $dir, '--rows-bytes', $size);
+watch_load("a dump of $size", "$dir/schema.sql", "$dir/data.sql");
 unlink "$dir/data.sql";
 
-for my $process (sort keys %$peak) {
-    my ($own, $resident) = @{ $peak->{$process} };
-    note "$process: at most $own kB of its own, $resident kB with what it shares";
-    cmp_ok($resident, '<', $limit, "$process stays below the limit");
-}
-ok($peak->{leader}, 'the leader was watched');
-note "leader with the small sample: $small_peak->{leader}[0] kB of its own";
-my ($read) = run_sql($node, 'SELECT sum(rows) FROM pagila_repl.run WHERE run_id = 2');
-cmp_ok($read, '>', $bytes / 200, 'the large file was loaded');
+# Each row a statement of its own.
+my $inserts = 300_000;
+open(my $dump, '>', "$dir/inserts.sql") or die "$dir/inserts.sql: $!";
+print $dump "CREATE SCHEMA many;\nCREATE TABLE many.rows (number integer, word text);\n";
+print $dump "INSERT INTO many.rows (number, word) VALUES ($_, 'the word that comes with number $_');\n" for 1 .. $inserts;
+close $dump or die "$dir/inserts.sql: $!";
+watch_load("$inserts INSERTs", "$dir/inserts.sql");
+is(last_run($node, 'rows'), $inserts, "each of the $inserts INSERTs is a row");
 done_testing();
 
-# Loads, and watches the leader and its parallel workers: the largest amount of private memory and of resident memory
-# seen in each kind of process, in kB. The kernel keeps the peak of the second itself.
+# Loads a dump and checks the memory of the leader and its parallel workers.
+sub watch_load {
+    my ($what, @files) = @_;
+    my $bytes = -s $files[-1];
+    my $start = time;
+    my $peak = peak_of_load($what, load_sql(@files));
+    my $seconds = time - $start;
+    note sprintf('%s: %.0f MB in %.1f s, %.1f MB/s', $what, $bytes / 2**20, $seconds, $bytes / $seconds / 2**20);
+    ok($peak->{leader}, "$what: the leader was watched");
+    for my $process (sort keys %$peak) {
+        my ($own, $resident) = @{ $peak->{$process} };
+        note "$what: $process has at most $own kB of its own, $resident kB with what it shares";
+        cmp_ok($resident, '<', $limit, "$what: the $process stays below the limit");
+    }
+    return;
+}
+
+# Loads, and watches the processes that do it: the largest amount of private memory and of resident memory seen in each
+# kind of process, in kB. The kernel keeps the peak of the second itself.
 sub peak_of_load {
-    my ($load) = @_;
+    my ($what, $load) = @_;
     my %peak;
     my ($run) = run_sql($node, $load =~ s/\)$/, wait => false)/r);
-    is($run, 'running', 'a load is under way');
+    is($run, 'running', "$what: the load is under way");
     my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
     my $watch = sub {
         my $leader = 0;
@@ -59,8 +71,8 @@ sub peak_of_load {
         }
         return !$leader;
     };
-    ok(wait_until($watch, 1800), 'it has ended');
-    is(last_run($node, 'status'), 'succeeded', 'and succeeded') or diag last_run($node, 'error_message, error_context');
+    ok(wait_until($watch, 1800), "$what: it has ended");
+    is(last_run($node, 'status'), 'succeeded', "$what: and succeeded") or diag last_run($node, 'error_message, error_context');
     return \%peak;
 }
 
