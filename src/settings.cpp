@@ -72,7 +72,9 @@ void define_settings() {
 
 int swap_budget_setting() { return swap_budget; }
 
-void check_load_directories(const std::string &file) {
+void check_load_directories(const std::string &file) { check_load_directories(file, file); }
+
+void check_load_directories(const std::string &file, const std::string &name) {
   if (load_directories == nullptr || *load_directories == '\0') return;
   // Links are resolved, so that none leads out of the directory.
   std::string directory = real_path(file.substr(0, file.rfind('/') + 1)) + "/";
@@ -88,7 +90,7 @@ void check_load_directories(const std::string &file) {
     if (prefix.back() != '/') prefix += '/';
     if (directory.compare(0, prefix.size(), prefix) == 0) return;
   }
-  throw Error("42501", "dump file \"" + file + "\" is not in a directory that may be loaded from", {},
+  throw Error("42501", "dump file \"" + name + "\" is not in a directory that may be loaded from", {},
               "See the setting pagila_repl.load_directories.");
 }
 

@@ -61,7 +61,8 @@ struct PlannedRows {
   size_t file = 0;  // index into LoadPlan::files
   Place place;
   QualifiedName table;
-  std::string copy_statement;  // empty for INSERTs
+  std::string copy_statement;        // empty for INSERTs
+  std::vector<std::string> columns;  // of INSERTs, as the block has them but in the server's encoding
   RowBlock block;
   std::string encoding;  // of the rows, by the server's name
   std::string sha256;    // of the COPY text delivered

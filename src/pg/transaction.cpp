@@ -22,15 +22,45 @@ namespace pagila_repl {
 namespace {
 MemoryContext context_before_subtransaction;
 ResourceOwner owner_before_subtransaction;
+
+void fix_setting(const char *name, const char *value) {
+  (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+}
+
+// Settings of the role or database, or those that a function of the dump has left, must not decide what a run does.
+void fix_settings() {
+  fix_setting("role", "none");
+  fix_setting("search_path", "pg_catalog, pg_temp");
+  fix_setting("session_replication_role", "origin");
+  fix_setting("default_transaction_isolation", "read committed");
+  fix_setting("default_transaction_read_only", "off");
+  fix_setting("default_transaction_deferrable", "off");
+  fix_setting("statement_timeout", "0");
+  fix_setting("lock_timeout", "0");
+  fix_setting("idle_in_transaction_session_timeout", "0");
+  fix_setting("client_min_messages", "notice");
+  fix_setting("row_security", "on");
+  fix_setting("standard_conforming_strings", "on");
+  fix_setting("DateStyle", "ISO, MDY");
+  fix_setting("IntervalStyle", "postgres");
+  fix_setting("extra_float_digits", "1");
+  fix_setting("bytea_output", "hex");
+  fix_setting("xmlbinary", "base64");
+  fix_setting("default_tablespace", "");
+  // The compiler's library alone is larger than all else a leader holds.
+  fix_setting("jit", "off");
+  // Only publishing must be durable, and its commit makes everything before it durable too.
+  fix_setting("synchronous_commit", "off");
+}
+
 }  // namespace
 
 void begin_transaction() {
   guarded([] {
+    // Before it starts: it takes its own properties from settings.
+    fix_settings();
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
-    // A function of the dump may have set another one for the session.
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0,
-                            false);
   });
 }
 

@@ -9,6 +9,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/channel.hpp"
+#include "settings.hpp"
 #include "source/read_dump.hpp"
 #include "target/audit.hpp"
 #include "target/fill.hpp"
@@ -76,7 +77,12 @@ std::string summary(const LoadPlan &plan, const Stage &stage, const RunRecord &r
 Dump read_files(const LoadRequest &request) {
   std::vector<std::string> paths{request.schema_file};
   if (request.data_file) paths.push_back(*request.data_file);
-  return in_transaction([&] { return read_dump(paths, request.strict); });
+  return in_transaction([&] {
+    Dump dump = read_dump(paths, request.strict);
+    // A directory of the path may have been swapped for a link since the caller was checked.
+    for (size_t i = 0; i < paths.size(); i++) check_load_directories(dump.files[i]->real_path(), paths[i]);
+    return dump;
+  });
 }
 
 void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &request, RunRecord &record) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <system_error>
 
@@ -180,6 +181,14 @@ void DumpFile::check_kind() {
   } catch (const Error &error) {
     throw error.within("file " + quoted(path_));
   }
+}
+
+std::string DumpFile::real_path() const {
+  char target[PATH_MAX];
+  std::string link = "/proc/self/fd/" + std::to_string(descriptor_);
+  ssize_t length = readlink(link.c_str(), target, sizeof target);
+  if (length < 0) throw Error("58030", "could not examine " + quoted(path_));
+  return {target, static_cast<size_t>(length)};
 }
 
 bool DumpFile::is_same_file_as(const DumpFile &other) const {

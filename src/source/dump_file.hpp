@@ -32,6 +32,8 @@ class DumpFile {
   DumpFile &operator=(const DumpFile &) = delete;
 
   const std::string &path() const { return path_; }
+  // Where the file that was opened really lies, whatever the path leads to by now.
+  std::string real_path() const;
   uint64_t size() const { return size_; }
   bool is_same_file_as(const DumpFile &other) const;
   // Throws 55000 if the file was written, truncated or touched since it was opened.

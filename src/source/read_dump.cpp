@@ -8,10 +8,12 @@
 #include <set>
 
 #include "pg/boundary.hpp"
+#include "pg/transaction.hpp"
 #include "source/statement.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
+#include "parser/scansup.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
 }
@@ -73,6 +75,7 @@ class Planner {
   void take_setting(const Statement &what);
   void resolve(QualifiedName &name) const;
   std::string to_server_encoding(const std::string &text) const;
+  std::string to_server_name(const std::string &name) const;
   void use_schema(const std::string &schema);
   bool is_replaced(const std::string &schema) const;
   void check_complete(const DumpReader &reader, const DumpFile &file, bool strict) const;
@@ -96,7 +99,7 @@ void Planner::read(const DumpFile &file, bool strict) {
   encoding_ = PG_UTF8;
   session_role_.clear();
   plan_.files.push_back({file.path(), {}, file.size()});
-  guarded([] { SetConfigOption("standard_conforming_strings", "on", PGC_SUSET, PGC_S_OVERRIDE); });
+  set_local("standard_conforming_strings", "on");
 
   try {
     Sha256 hash;
@@ -151,6 +154,17 @@ std::string Planner::to_server_encoding(const std::string &text) const {
   });
 }
 
+// Conversion may make a name too long, which the server cuts.
+std::string Planner::to_server_name(const std::string &name) const {
+  std::string converted = to_server_encoding(name);
+  const char *bytes = converted.c_str();
+  return guarded([bytes]() -> const char * {
+    char *cut = pstrdup(bytes);
+    truncate_identifier(cut, static_cast<int>(strlen(cut)), false);
+    return cut;
+  });
+}
+
 void Planner::use_schema(const std::string &schema) {
   if (is_reserved(schema)) throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"");
   if (std::find(plan_.schemas.begin(), plan_.schemas.end(), schema) == plan_.schemas.end())
@@ -198,7 +212,7 @@ void Planner::take_statement(DumpItem &item, Place place) {
       guarded([name] { ereport(NOTICE, (errmsg("setting \"%s\" of a newer server is passed over", name))); });
       return;
     }
-    case Kind::left_out: count("objects of the database, not of a schema, left out"); return;
+    case Kind::left_out: count("statements about objects of the database, not of a schema, left out"); return;
     default:
       if (what.creates && !session_role_.empty())
         count("objects made under another session authorization, owned by the caller");
@@ -214,7 +228,7 @@ void Planner::take_setting(const Statement &what) {
   }
   // The parser must read string constants as the dump means them.
   if (pg_strcasecmp(name, "standard_conforming_strings") == 0)
-    guarded([=] { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); });
+    set_local(what.setting, what.setting_value);
   if (pg_strcasecmp(name, "search_path") == 0) default_schema_ = first_schema(what.setting_value);
 }
 
@@ -228,6 +242,10 @@ void Planner::take_rows(const DumpItem &item, Place place) {
   rows.place = place;
   rows.block = item.block;
   rows.table = item.block.table;
+  if (item.kind == DumpItem::Kind::insert) {
+    rows.table = {to_server_name(rows.table.schema), to_server_name(rows.table.name)};
+    for (const std::string &column : item.block.columns) rows.columns.push_back(to_server_name(column));
+  }
   resolve(rows.table);
   rows.copy_statement = item.text;
   rows.encoding = pg_encoding_to_char(encoding_);

@@ -55,8 +55,9 @@ class Telltale {
 };
 
 // The columns of an INSERT's values: those listed, else all of the table's, less those that are DEFAULT in every row.
-std::vector<std::string> insert_columns(const RowBlock &block, Oid table) {
-  std::vector<std::string> all = block.columns;
+std::vector<std::string> insert_columns(const PlannedRows &rows, Oid table) {
+  const RowBlock &block = rows.block;
+  std::vector<std::string> all = rows.columns;
   if (all.empty())
     for (const Row &row : query(
              R"(SELECT attname FROM pg_catalog.pg_attribute
@@ -85,7 +86,7 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
             static_cast<Oid>(std::stoul(*found[0][1])),
             *found[0][2] == "t",
             {}};
-  if (rows.block.form == RowBlock::Form::insert) fill.columns = insert_columns(rows.block, fill.table);
+  if (rows.block.form == RowBlock::Form::insert) fill.columns = insert_columns(rows, fill.table);
   return fill;
 }
 

@@ -244,6 +244,18 @@ void move_extensions_back(const StagedSchema &schema, const std::vector<std::str
   });
 }
 
+std::vector<std::string> objects_in(const Stage &stage) {
+  std::vector<std::string> objects;
+  for (const Row &row : query(
+           R"(SELECT pg_catalog.concat(classid, ' ', objid) FROM pg_catalog.pg_depend
+               WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])
+                 AND deptype = 'n')",
+           {array_literal(stage.stage_oids())}))
+    objects.push_back(*row[0]);
+  std::sort(objects.begin(), objects.end());
+  return objects;
+}
+
 void register_leftover(const StagedSchema &schema, int64_t run_id) {
   as_extension_owner([&] {
     execute("INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id) VALUES ($1::oid, $2, $3::bigint)",
@@ -277,6 +289,11 @@ void check_stage_is_there(const Stage &stage) {
     if (!query_value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1 AND oid = $2::oid",
                      {schema.stage, to_text(schema.stage_oid)}))
       throw Error("42P01", "the stage of the run was dropped", "Schema \"" + schema.stage + "\" is gone.", "Run it again.");
+  std::vector<std::string> now = objects_in(stage), gone;
+  std::set_difference(stage.objects.begin(), stage.objects.end(), now.begin(), now.end(), std::back_inserter(gone));
+  if (!gone.empty())
+    throw Error("42P01", "part of the stage of the run was dropped", std::to_string(gone.size()) + " objects are gone.",
+                "Run it again.");
 }
 
 void check_may_replace(const std::vector<std::string> &schemas) {
@@ -366,6 +383,7 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::v
       register_leftover(schema, run_id);
     }
     if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+    stage.objects = objects_in(stage);
     return stage;
   });
 }

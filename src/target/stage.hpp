@@ -28,6 +28,7 @@ struct Stage {
   std::vector<Stripped> stripped;  // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
   std::vector<std::string> remarks;  // what was skipped
+  std::vector<std::string> objects;  // what the schemas hold once stripped, by catalog and OID, sorted
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen.
   bool runs_own_code = false;

@@ -29,7 +29,8 @@ std::vector<StagedTable> staged_tables(const Stage &stage) {
 }
 
 std::string name_of_table(Oid table) {
-  return *query_value("SELECT relname FROM pg_catalog.pg_class WHERE oid = $1::oid", {std::to_string(table)});
+  Value name = query_value("SELECT relname FROM pg_catalog.pg_class WHERE oid = $1::oid", {std::to_string(table)});
+  return name.value_or("with OID " + std::to_string(table));  // someone may have dropped it
 }
 
 // Rows of each table, those of trees that were filled through their root added up there.

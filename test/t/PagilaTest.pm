@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content is_unchanged no_residue last_run
+our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
@@ -64,8 +64,13 @@ sub load_sql {
 sub run_sql {
     my ($node, $sql, %options) = @_;
     my ($out, $err) = ('', '');
-    my $code = $node->psql($options{db} // 'pagila', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err,
-        on_error_stop => 1, on_error_die => 0, %{ $options{psql} // {} });
+    my $code = eval {
+        $node->psql($options{db} // 'pagila', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err,
+            on_error_stop => 1, on_error_die => 0, %{ $options{psql} // {} });
+    };
+    # A psql that cannot connect may be gone before it has been given its input.
+    return ($out, $@, 2) if !defined $code && $@ =~ /Broken pipe/;
+    die $@ if !defined $code;
     return ($out, $err, $code);
 }
 
@@ -95,6 +100,16 @@ sub content {
     die "pg_dump failed: $err" if $err =~ /error/;
     # Row order is not content, and \restrict has a random token.
     return join("\n", sort grep { !/^\\(un)?restrict / } split /\n/, $dump);
+}
+
+# What pg_dump prints of a database, less the extension itself and the random token of \restrict.
+sub dump_text {
+    my ($node, $db, @options) = @_;
+    my ($dump, $err) = run_command([ 'pg_dump', '--exclude-schema=pagila_repl', '--no-sync', @options, $node->connstr($db) ]);
+    die "pg_dump failed: $err" if $err =~ /error/;
+    $dump =~ s/^--\n-- Name: (EXTENSION )?pagila_repl; .*?\n\n\n//msg;
+    $dump =~ s/^\\(un)?restrict .*\n//mg;
+    return $dump;
 }
 
 # I1: nothing of the target differs from before.

@@ -79,6 +79,7 @@ sub value { return $node->safe_psql('pagila', $_[0]) }
 
 my $old = shop_dump('shop', 'old');
 my $new = shop_dump('shop', 'new');
+my $refreshed = shop_dump('shop', 'refreshed', 'CREATE MATERIALIZED VIEW shop.ids AS SELECT item.id FROM shop.item;');
 loads('a first copy', $old);
 
 # Inside a transaction the caller could hold locks the run needs.
@@ -190,6 +191,20 @@ for my $site ('rows', 'index', 'constraint') {
     like(last_run($node, 'error_message'), qr/^the stage of the run was dropped$/, "$site: and says why");
     is_unchanged($node, $before, "$site, without its stage");
     no_residue($node, "$site, without its stage");
+}
+
+# Something in the stage goes away.
+for my $case ([ 'rows', 'TABLE %s.item CASCADE' ], [ 'index', 'TABLE %s.sale' ], [ 'constraint', 'TABLE %s.item CASCADE' ],
+    [ 'refresh', 'TABLE %s.sale' ], [ 'analyze', 'VIEW %s.items' ], [ 'analyze', 'FUNCTION %s.twice' ]) {
+    my ($site, $drop) = @$case;
+    my $what = sprintf("%s: DROP $drop", $site, 'stage');
+    my $before = content($node);
+    my $run = hold($site, $refreshed);
+    value('DROP ' . sprintf($drop, value('SELECT schema_name FROM pagila_repl.leftover')));
+    is(let_go($run), 'failed 42P01', "$what: the run fails");
+    like(last_run($node, 'error_message'), qr/^part of the stage of the run was dropped$/, "$what: and says why");
+    is_unchanged($node, $before, $what);
+    no_residue($node, $what);
 }
 
 # The live schema goes away.
