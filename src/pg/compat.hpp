@@ -54,6 +54,15 @@ inline TupleConversionMap *root_to_leaf_map(ResultRelInfo *leaf, EState *executo
 #endif
 }
 
+// Returns the deferrable indexes in which the row may be a duplicate.
+inline List *insert_index_tuples(ResultRelInfo *table, TupleTableSlot *slot, EState *executor) {
+#if PG_VERSION_NUM >= 160000
+  return ExecInsertIndexTuples(table, slot, executor, false, false, nullptr, NIL, false);
+#else
+  return ExecInsertIndexTuples(table, slot, executor, false, false, nullptr, NIL);
+#endif
+}
+
 inline Node *make_boolean(bool value) {
 #if PG_VERSION_NUM >= 150000
   return (Node *)makeBoolean(value);

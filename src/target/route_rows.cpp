@@ -1,4 +1,4 @@
-// Routes rows to partitions. What CopyFrom does for a partitioned table, less triggers and indexes, plus FREEZE: it
+// Routes rows to partitions. What CopyFrom does for a partitioned table, less triggers, plus FREEZE: it
 // refuses FREEZE there only because it cannot know that every leaf is new.
 
 #include "target/route_rows.hpp"
@@ -40,6 +40,9 @@ void insert_frozen(EState *executor, ResultRelInfo *leaf, TupleTableSlot *slot) 
   if (constraints != nullptr) ExecConstraints(leaf, slot, executor);
   table_tuple_insert(leaf->ri_RelationDesc, slot, GetCurrentCommandId(true),
                      TABLE_INSERT_SKIP_FSM | TABLE_INSERT_FROZEN, nullptr);
+  // A deferrable key would be checked again by a trigger; the shape needs none.
+  if (leaf->ri_NumIndices > 0 && insert_index_tuples(leaf, slot, executor) != NIL)
+    elog(ERROR, "a deferrable key of \"%s\" was not stripped", RelationGetRelationName(leaf->ri_RelationDesc));
 }
 
 }  // namespace

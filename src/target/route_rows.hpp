@@ -11,7 +11,7 @@ extern "C" {
 namespace pagila_repl {
 
 // Server code: routes every row of the COPY to its leaf and inserts it frozen. All leaves are new in this transaction and
-// have neither indexes nor triggers. Returns the rows.
+// have no triggers; of indexes only those that the shape needs. Returns the rows.
 uint64 route_rows(CopyFromState copy, Relation root);
 
 }  // namespace pagila_repl

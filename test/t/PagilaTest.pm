@@ -120,7 +120,7 @@ sub is_unchanged {
 
 # I3: no stage, no replaced copy, no leader, no lock of a run.
 sub no_residue {
-    my ($node, $what) = @_;
+    my ($node, $what, %options) = @_;
     my $sql = q{
       SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%')
           || ' schemas, ' || (SELECT count(*) FROM pagila_repl.leftover)
@@ -128,7 +128,7 @@ sub no_residue {
           || ' leaders, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'};
     my $clean = '0 schemas, 0 leftovers, 0 leaders, 0 locks';
     my $found = '';
-    wait_until(sub { ($found) = run_sql($node, $sql); $found eq $clean }, 10);
+    wait_until(sub { ($found) = run_sql($node, $sql, %options); $found eq $clean }, 10);
     return is($found, $clean, "$what: no residue");
 }
 

@@ -58,9 +58,10 @@ for my $point ('lock:1', 'copy:1', 'publish:1') {
     my $run = start_run();
     ok(wait_until(sub { last_run($node, 'phase') eq 'publish' }, 60), 'a run waits for a reader');
     $run->{leader} = leader_pid($node);
-    stopped('caller cancelled while the run waits for a reader', $run, sub { signal_caller('pg_cancel_backend') }, 'cancelled', '57014', '57014');
+    my $what = 'caller cancelled while the run waits for a reader';
+    stopped($what, $run, sub { signal_caller('pg_cancel_backend') }, 'cancelled', '57014', '57014');
     $reader->quit;
-    next_run('caller cancelled while the run waits for a reader');
+    next_run($what);
 }
 
 # Code of the dump that takes its time.
@@ -78,7 +79,8 @@ CREATE FUNCTION slow.wait(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE
 CREATE TABLE slow.t (a integer);
 } . "$slow{$phase};\nCOPY slow.t (a) FROM stdin;\n1\n\\.\n" . ($phase eq 'sequences' ? "REFRESH MATERIALIZED VIEW slow.m;\n" : ''));
         my $run = start_psql(load_sql($file, undef));
-        my $sleeping = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader' AND wait_event = 'PgSleep'};
+        my $sleeping =
+          q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader' AND wait_event = 'PgSleep'};
         ok(wait_until(sub { $node->safe_psql('pagila', $sleeping) eq '1' }, 60), "$what: it does");
         is(last_run($node, 'phase'), $phase, "$what: in that phase");
         $run->{leader} = leader_pid($node);
@@ -112,7 +114,8 @@ for my $point ('published:1', 'clean:1') {
 
     my $waiting = start_psql("SELECT status FROM pagila_wait($id)");
     ok(wait_until(sub { waiting() == 1 }, 60), "$what: another waits for it");
-    $node->safe_psql('pagila', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT status FROM pagila_wait%'});
+    $node->safe_psql('pagila',
+        q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT status FROM pagila_wait%'});
     $waiting->{harness}->finish;
     is(sqlstate_of($waiting->{err}), '57014', "$what: who only waits can be cancelled");
     is(leader_pid($node), $leader, "$what: which does not stop the run");
@@ -184,7 +187,8 @@ sub stopped {
     ok(wait_until(sub { !kill(0, $run->{leader}) }, $kLimit), "$what: the leader is gone");
     push @seconds, time - $start if $stop;
     ended($what, $run, $state);
-    is(last_run($node, 'status, sqlstate, finished_at IS NOT NULL'), "$status|$sqlstate|t", "$what: the run is recorded as $status");
+    is(last_run($node, 'status, sqlstate, finished_at IS NOT NULL'), "$status|$sqlstate|t",
+        "$what: the run is recorded as $status");
     is(visible(), $old, "$what: target unchanged");
     return no_residue($node, $what);
 }
@@ -241,8 +245,9 @@ sub start_psql {
 
 sub signal_caller {
     my ($function) = @_;
-    return is($node->safe_psql('pagila', "SELECT $function(pid) FROM pg_stat_activity WHERE query ~ 'SELECT status FROM pagila_load'"
-                . q{ AND pid <> pg_backend_pid() AND backend_type = 'client backend'}), 't', "$function reaches the caller");
+    my $sql = "SELECT $function(pid) FROM pg_stat_activity WHERE query ~ 'SELECT status FROM pagila_load'"
+      . q{ AND pid <> pg_backend_pid() AND backend_type = 'client backend'};
+    return is($node->safe_psql('pagila', $sql), 't', "$function reaches the caller");
 }
 
 sub signal_leader {
@@ -262,7 +267,8 @@ sub cancel_run {
 }
 
 sub clients {
-    return $node->safe_psql('pagila', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
+    return $node->safe_psql('pagila',
+        q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
 }
 
 sub waiting {

@@ -68,7 +68,8 @@ my %change = (
       => 'table shop.sale was altered',
     'DROP INDEX shop.sale_colour_idx' => 'index shop.sale_colour_idx was dropped',
     'DROP VIEW shop.sales' => 'view shop.sales was dropped',
-    'CREATE OR REPLACE VIEW shop.sales AS SELECT name, amount, 1 AS twice FROM shop.customer, shop.sale' => 'view shop.sales was altered',
+    'CREATE OR REPLACE VIEW shop.sales AS SELECT name, amount, 1 AS twice FROM shop.customer, shop.sale'
+      => 'view shop.sales was altered',
     'CREATE OR REPLACE FUNCTION shop.twice(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS $$SELECT $1$$'
       => 'function shop.twice(integer) was altered',
     'ALTER FUNCTION shop.twice(integer) SECURITY DEFINER' => 'function shop.twice(integer) was altered',
@@ -167,10 +168,12 @@ $node->safe_psql('pagila', 'DROP SCHEMA depot CASCADE');
 # The record of runs cannot be written: no success without its row, and nothing of the new copy.
 my %unwritable = (
     'the run is deleted' => [ 'DELETE FROM pagila_repl.run WHERE run_id = %d', '', '' ],
-    'a column is renamed' => [ 'ALTER TABLE pagila_repl.run RENAME message TO said', 'ALTER TABLE pagila_repl.run RENAME said TO message', 'running ' ],
+    'a column is renamed' => [ 'ALTER TABLE pagila_repl.run RENAME message TO said',
+        'ALTER TABLE pagila_repl.run RENAME said TO message', 'running ' ],
     'its success is refused' => [ q{ALTER TABLE pagila_repl.run ADD CONSTRAINT no CHECK (status <> 'succeeded') NOT VALID},
         'ALTER TABLE pagila_repl.run DROP CONSTRAINT no', 'failed 23514' ],
-    'the manifest is gone' => [ 'ALTER TABLE pagila_repl.copy RENAME TO copies', 'ALTER TABLE pagila_repl.copies RENAME TO copy', 'failed 42P01' ]);
+    'the manifest is gone' => [ 'ALTER TABLE pagila_repl.copy RENAME TO copies',
+        'ALTER TABLE pagila_repl.copies RENAME TO copy', 'failed 42P01' ]);
 for my $what (sort keys %unwritable) {
     my ($break, $mend, $recorded) = @{ $unwritable{$what} };
     my $run = hold('refresh');

@@ -25,15 +25,8 @@ my $by_us = time - $start;
 is($out, 'succeeded', 'pagila_load loads Pagila') or diag $err;
 note sprintf('psql %.2f s, pagila_load %.2f s: ratio %.2f', $by_psql, $by_us, $by_us / $by_psql);
 
-# The extension itself, and the random token of \restrict, are not Pagila.
-sub shape_of {
-    my ($db) = @_;
-    my ($dump) = run_command([ 'pg_dump', '--schema-only', '--exclude-schema=pagila_repl', $node->connstr($db) ]);
-    $dump =~ s/^--\n-- Name: (EXTENSION )?pagila_repl; .*?\n\n\n//msg;
-    $dump =~ s/^\\(un)?restrict .*\n//mg;
-    return $dump;
-}
-is(shape_of('pagila'), shape_of('by_psql'), 'pg_dump --schema-only prints the same text');
+is(dump_text($node, 'pagila', '--schema-only'), dump_text($node, 'by_psql', '--schema-only'),
+    'pg_dump --schema-only prints the same text');
 
 my $tables = $node->safe_psql('pagila', "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1");
 for my $table (split /\n/, $tables) {

@@ -1,4 +1,5 @@
-# A malformed dump is rejected with its SQLSTATE and line before anything is touched; an unusual one loads what it holds.
+# A malformed dump is rejected with its SQLSTATE and line before anything is touched; an unusual one loads what it
+# holds.
 # Each case names its row of the table of dump files that the project accepts or rejects.
 use strict;
 use warnings;
@@ -191,8 +192,8 @@ rejects(row => 'M04', what => 'cut inside a statement', schema => "$head${shape}
     state => '42601', line => $after_shape);
 rejects(row => 'M04', what => 'cut inside a string', schema => "$head${shape}COMMENT ON TABLE shop.item IS 'CANARY\nis",
     state => '42601', line => $after_shape + 1, says => qr/unterminated quoted string/);
-rejects(row => 'M04', what => 'cut inside a quoted name', schema => "$head${shape}CREATE TABLE shop.\"mo", state => '42601',
-    line => $after_shape);
+rejects(row => 'M04', what => 'cut inside a quoted name', schema => "$head${shape}CREATE TABLE shop.\"mo",
+    state => '42601', line => $after_shape);
 rejects(row => 'M04', what => 'cut inside a dollar quote', state => '42601', line => $after_shape + 1,
     schema => "$head${shape}CREATE FUNCTION shop.f() RETURNS int LANGUAGE sql AS \$_\$\nSELECT 1; \$_",
     says => qr/unterminated dollar-quoted string/);
@@ -222,7 +223,8 @@ rejects(row => 'M08', what => 'the end-of-data line has trailing blanks', data =
 # Bytes
 #
 
-rejects(row => 'M09', what => 'a NUL in data', data => data_of("1\tone\tCANARY\0\n"), state => '22021', line => $row_line);
+rejects(row => 'M09', what => 'a NUL in data', data => data_of("1\tone\tCANARY\0\n"), state => '22021',
+    line => $row_line);
 rejects(row => 'M09', what => 'a NUL in a statement', with_statement("COMMENT ON TABLE shop.item\nIS 'a\0b';\n"),
     state => '22021', line => $after_shape + 1);
 rejects(row => 'M10', what => 'bytes that are not UTF-8 in data', data => data_of($rows, "3\tCANARY \xE9t\xE9\tx\n"),
@@ -231,47 +233,51 @@ rejects(row => 'M10', what => 'bytes that are not UTF-8 in a statement', state =
     with_statement("COMMENT ON TABLE shop.item IS '\xE9t\xE9';\n"));
 rejects(row => 'M10', what => 'a character cut off at the end of a line', data => data_of("1\tone\tfirst \xC3\n"),
     state => '22021', line => $row_line);
-rejects(row => 'M11', what => 'an overlong sequence', data => data_of("1\tone\t\xC0\xAF\n"), state => '22021', line => $row_line);
+rejects(row => 'M11', what => 'an overlong sequence', data => data_of("1\tone\t\xC0\xAF\n"), state => '22021',
+    line => $row_line);
 rejects(row => 'M11', what => 'an overlong sequence of three bytes', data => data_of("1\tone\t\xE0\x80\xAF\n"),
     state => '22021', line => $row_line);
-rejects(row => 'M11', what => 'a surrogate', data => data_of("1\tone\t\xED\xA0\x80\n"), state => '22021', line => $row_line);
-rejects(row => 'M11', what => 'a code point beyond Unicode', data => data_of("1\tone\t\xF4\x90\x80\x80\n"), state => '22021',
+rejects(row => 'M11', what => 'a surrogate', data => data_of("1\tone\t\xED\xA0\x80\n"), state => '22021',
     line => $row_line);
+rejects(row => 'M11', what => 'a code point beyond Unicode', data => data_of("1\tone\t\xF4\x90\x80\x80\n"),
+    state => '22021', line => $row_line);
 loads(row => 'M12', what => 'a byte order mark', schema => "\xEF\xBB\xBF" . dump_of($shape),
     data => "\xEF\xBB\xBF" . data_of($rows), gives => [ [ $items, $both_rows ] ]);
 for my $encoding ('UTF-16LE', 'UTF-16BE') {
     rejects(row => 'M13', what => "$encoding with its mark", state => '22021',
         data => encode($encoding, "\x{FEFF}" . data_of($rows)), says => qr/HINT:.*(iconv|--encoding)/);
-    rejects(row => 'M13', what => "$encoding without a mark", data => encode($encoding, data_of($rows)), state => '22021',
-        says => qr/HINT:.*(iconv|--encoding)/);
+    rejects(row => 'M13', what => "$encoding without a mark", data => encode($encoding, data_of($rows)),
+        state => '22021', says => qr/HINT:.*(iconv|--encoding)/);
 }
 
-my $crlf_shape = $shape . "CREATE FUNCTION shop.answer() RETURNS int\n    LANGUAGE sql\n    AS \$\$SELECT\n42;\$\$;\n\n";
+my $crlf_shape = $shape
+    . "CREATE FUNCTION shop.answer() RETURNS int\n    LANGUAGE sql\n    AS \$\$SELECT\n42;\$\$;\n\n";
 loads(row => 'M14', what => 'CR LF throughout', schema => dump_of($crlf_shape) =~ s/\n/\r\n/gr,
     data => data_of($rows) =~ s/\n/\r\n/gr,
     gives => [ [ $items, $both_rows ], [ 'SELECT shop.answer()', '42' ] ]);
-rejects(row => 'M14', what => 'a CR LF among LFs', data => data_of("1\tone\tfirst\n2\ttwo\tCANARY\r\n"), state => '22P04',
-    line => $row_line + 1);
+rejects(row => 'M14', what => 'a CR LF among LFs', data => data_of("1\tone\tfirst\n2\ttwo\tCANARY\r\n"),
+    state => '22P04', line => $row_line + 1);
 rejects(row => 'M14', what => 'an LF among CR LFs', state => '22P04', line => $row_line + 1,
     data => data_of("1\tone\tfirst\r\n2\ttwo\tCANARY\n3\tthree\tx\r\n"));
 rejects(row => 'M15', what => 'a CR in the first row', data => data_of("1\tone\tfi\rrst\n"), state => '22P04',
     line => $row_line + 1);
 rejects(row => 'M15', what => 'a CR in a later row', data => data_of($rows, "3\tthree\tthi\rrd\n"), state => '22P04',
     line => $row_line + 2);
-rejects(row => 'M15', what => 'rows that end with CR', state => '22P04', data => data_of("1\tone\tfirst\r2\ttwo\tsecond\r\n"));
+rejects(row => 'M15', what => 'rows that end with CR', state => '22P04',
+    data => data_of("1\tone\tfirst\r2\ttwo\tsecond\r\n"));
 
 #
 # Rows that do not fit, and COPY's options
 #
 
-rejects(row => 'M18', what => 'a column too many', data => data_of($rows, "3\tthree\tthird\tCANARY\n"), state => '22P04',
-    line => $row_line + 2, says => qr/extra data after last expected column/);
+rejects(row => 'M18', what => 'a column too many', data => data_of($rows, "3\tthree\tthird\tCANARY\n"),
+    state => '22P04', line => $row_line + 2, says => qr/extra data after last expected column/);
 rejects(row => 'M19', what => 'a column too few', data => data_of($rows, "3\tCANARY\n"), state => '22P04',
     line => $row_line + 2, says => qr/missing data for column "note"/);
-rejects(row => 'M19', what => 'a value that its column does not take', data => data_of($rows, "third\tthree\tx\n"), state => '22P02',
-    line => $row_line + 2);
-rejects(row => 'M19', what => 'a value that a constraint does not take', data => data_of($rows, "\\N\tthree\tx\n"), state => '23502',
-    line => $row_line + 2);
+rejects(row => 'M19', what => 'a value that its column does not take', data => data_of($rows, "third\tthree\tx\n"),
+    state => '22P02', line => $row_line + 2);
+rejects(row => 'M19', what => 'a value that a constraint does not take', data => data_of($rows, "\\N\tthree\tx\n"),
+    state => '23502', line => $row_line + 2);
 rejects(row => 'M19', what => 'a key twice', data => data_of($rows, "2\tthree\tx\n"), state => '23505',
     says => qr/item_pkey/);
 loads(row => 'M20', what => 'columns in another order',
@@ -282,23 +288,28 @@ loads(row => 'M20', what => 'some columns only', data => dump_of("COPY shop.item
 
 for my $case (
     [ 'csv', 'WITH (FORMAT csv)', qq{1,one,"first"\n2,two,second\n} ],
-    [ 'csv, old way of writing it', 'WITH CSV HEADER DELIMITER AS \';\'', qq{id;name;note\n1;one;first\n2;"two";second\n} ],
+    [ 'csv, old way of writing it', 'WITH CSV HEADER DELIMITER AS \';\'',
+        qq{id;name;note\n1;one;first\n2;"two";second\n} ],
     [ 'a header that must match', 'WITH (FORMAT csv, HEADER match)', qq{id,name,note\n1,one,first\n2,two,second\n} ],
     [ 'a header in text format', 'WITH (HEADER true)', "id\tname\tnote\n$rows" ],
     [ 'another delimiter', "WITH (DELIMITER '|')", "1|one|first\n2|two|second\n" ],
     [ 'another quote and escape', q{WITH (FORMAT csv, QUOTE '''', ESCAPE '~')}, qq{1,'one',first\n2,'two','second'\n} ],
 ) {
     my ($what, $options, $data) = @$case;
-    loads(row => 'M21', what => $what, data => dump_of("COPY shop.item (id, name, note) FROM stdin $options;\n$data\\.\n"),
+    loads(row => 'M21', what => $what,
+        data => dump_of("COPY shop.item (id, name, note) FROM stdin $options;\n$data\\.\n"),
         gives => [ [ $items, $both_rows ] ]);
 }
 loads(row => 'M21', what => 'null and force options', gives => [ [ $items =~ s/name/coalesce(name, '(null)')/r,
             "1|nil|\n2|(null)|second" ] ],
     data => dump_of("COPY shop.item (id, name, note) FROM stdin WITH (FORMAT csv, NULL 'nil', FORCE_NOT_NULL (note)"
             . qq{);\n1,"nil",""\n2,nil,second\n\\.\n}));
-loads(row => 'M21', what => 'force_null', gives => [ [ "SELECT id, name IS NULL, note FROM shop.item ORDER BY id", "1|t|first\n2|f|second" ] ],
-    data => dump_of(qq{COPY shop.item FROM stdin WITH (FORMAT csv, FORCE_NULL (name));\n1,"",first\n2,two,second\n\\.\n}));
-loads(row => 'M21', what => 'rows of several lines', gives => [ [ "SELECT id, replace(name, E'\\n', '/'), note FROM shop.item ORDER BY id",
+loads(row => 'M21', what => 'force_null', gives => [ [ "SELECT id, name IS NULL, note FROM shop.item ORDER BY id",
+    "1|t|first\n2|f|second" ] ],
+    data => dump_of("COPY shop.item FROM stdin WITH (FORMAT csv, FORCE_NULL (name));\n",
+        qq{1,"",first\n2,two,second\n\\.\n}));
+loads(row => 'M21', what => 'rows of several lines',
+    gives => [ [ "SELECT id, replace(name, E'\\n', '/'), note FROM shop.item ORDER BY id",
             "1|one/\\.x/more|first\n2|two|second" ] ],
     data => dump_of(qq{COPY shop.item FROM stdin WITH (FORMAT csv);\n1,"one\n\\.x\nmore",first\n2,two,second\n\\.\n}));
 
@@ -312,7 +323,8 @@ for my $case (
     [ 'M24', 'binary rows, old way of writing it', 'COPY BINARY shop.item FROM stdin', '0A000', "PGCOPY\n" ],
 ) {
     my ($row, $what, $statement, $state, $rest) = @$case;
-    rejects(row => $row, what => $what, with_statement("$statement;\n", $rest // ''), state => $state, line => $after_shape);
+    rejects(row => $row, what => $what, with_statement("$statement;\n", $rest // ''), state => $state,
+        line => $after_shape);
 }
 ok(!-e "$dir/program" && !-e "$dir/out", 'no COPY of a dump ran a program or wrote a file');
 
@@ -324,17 +336,18 @@ for my $command ("\\! touch $dir/shell", "\\i $dir/schema_1.sql", "\\ir x.sql", 
     '\\connect postgres', '\\c', '\\o /dev/null', '\\setenv A B', '\\if true', '\\restrict', '\\restrict a b',
     '\\restrict two-parts', '\\unrestrict never', "\\restrict ab\n\\restrict ab", "\\restrict ab\n\\unrestrict cd") {
     my $line = $after_shape + lines($command);
-    rejects(row => 'M25', what => "the command $command" =~ s/\n/ and /r, with_statement("$command\n"), state => '42601',
-        line => $line);
+    rejects(row => 'M25', what => "the command $command" =~ s/\n/ and /r, with_statement("$command\n"),
+        state => '42601', line => $line);
 }
 rejects(row => 'M25', what => '\gexec behind a query', with_statement("SELECT 'DROP TABLE shop.item' \\gexec\n"),
     state => '42601', line => $after_shape);
-rejects(row => 'M25', what => 'a command behind a statement', with_statement("SET lock_timeout = 0; \\! touch $dir/shell\n"),
-    state => '42601', line => $after_shape);
+rejects(row => 'M25', what => 'a command behind a statement',
+    with_statement("SET lock_timeout = 0; \\! touch $dir/shell\n"), state => '42601', line => $after_shape);
 ok(!-e "$dir/shell", 'no command of a dump ran');
 rejects(row => 'M26', what => '\restrict that is never closed', schema => "\\restrict T0ken\n" . dump_of($shape),
     state => '42601', says => qr/is not complete/);
-loads(row => 'M26', what => '\restrict and \unrestrict', schema => "\\restrict T0ken\n" . dump_of($shape) . "\\unrestrict T0ken\n",
+loads(row => 'M26', what => '\restrict and \unrestrict', schema => "\\restrict T0ken\n" . dump_of($shape)
+    . "\\unrestrict T0ken\n",
     data => "\\restrict 2\n" . data_of($rows) . "\\unrestrict 2\n", gives => [ [ $items, $both_rows ] ]);
 loads(row => 'M26', what => 'a line with a backslash in a dollar-quoted body',
     with_statement("CREATE FUNCTION shop.body() RETURNS text LANGUAGE sql AS \$_\$\nSELECT '\n\\! no command\n\\.\n' \$_\$;\n"),
@@ -358,26 +371,32 @@ for my $case ([ '--create', 'CREATE DATABASE' ], [ '--clean', 'DROP TABLE' ]) {
     my ($option, $refused) = @$case;
     my $file = dumped($option);
     my ($line) = map { 1 + lines($_) } slurp_file($file) =~ /\A(.*?)^$refused/ms;
-    rejects(row => 'M28', what => "pg_dump $option", paths => [$file], state => '0A000', line => $line, says => qr/HINT:.*$option/);
+    rejects(row => 'M28', what => "pg_dump $option", paths => [$file], state => '0A000', line => $line,
+        says => qr/HINT:.*$option/);
 }
 rejects(row => 'M29', what => 'pg_dumpall', paths => [ dumped('pg_dumpall') ], state => '0A000',
     says => qr/HINT:.*pg_dump/);
 rejects(row => 'M29', what => 'pg_dumpall --globals-only', paths => [ dumped('pg_dumpall', '--globals-only') ],
     state => '0A000', says => qr/HINT:.*pg_dump/);
 
-rejects(row => 'M30', what => 'custom format', paths => [ dumped('-Fc') ], state => '0A000', says => qr/HINT:.*pg_restore/);
-rejects(row => 'M31', what => 'directory format', paths => [ dumped('-Fd') ], state => '0A000', says => qr/HINT:.*pg_restore/);
-rejects(row => 'M32', what => 'tar format', paths => [ dumped('-Ft') ], state => '0A000', says => qr/HINT:.*pg_restore/);
+rejects(row => 'M30', what => 'custom format', paths => [ dumped('-Fc') ], state => '0A000',
+    says => qr/HINT:.*pg_restore/);
+rejects(row => 'M31', what => 'directory format', paths => [ dumped('-Fd') ], state => '0A000',
+    says => qr/HINT:.*pg_restore/);
+rejects(row => 'M32', what => 'tar format', paths => [ dumped('-Ft') ], state => '0A000',
+    says => qr/HINT:.*pg_restore/);
 rejects(row => 'M33', what => 'gzip', paths => [ dumped('-Fp', '-Z1') ], state => '0A000', says => qr/HINT:.*gunzip/);
 for my $case ([ 'zstd', "\x28\xB5\x2F\xFD\x24\x05" ], [ 'xz', "\xFD7zXZ\0\0\x04" ], [ 'bzip2', 'BZh91AY&SY' ],
     [ 'lz4', "\x04\x22\x4D\x18\x64\x40" ], [ 'zip', "PK\x03\x04\x14\0" ]) {
     my ($what, $magic) = @$case;
-    rejects(row => 'M34', what => $what, schema => $magic . "\x80\xFF" x 300, state => '0A000', says => qr/$what.*HINT:.*un/s);
+    rejects(row => 'M34', what => $what, schema => $magic . "\x80\xFF" x 300, state => '0A000',
+        says => qr/$what.*HINT:.*un/s);
 }
 
 rejects(row => 'M35', what => 'an empty file', schema => '', state => '22023');
 rejects(row => 'M35', what => 'an empty data file', data => '', state => '22023');
-rejects(row => 'M36', what => 'comments only', schema => dump_of("/* nothing */\n"  ) =~ s/^S.*\n//mgr, state => '22023');
+rejects(row => 'M36', what => 'comments only', schema => dump_of("/* nothing */\n"  ) =~ s/^S.*\n//mgr,
+    state => '22023');
 rejects(row => 'M36', what => 'blanks only', schema => " \n\t\r\n", state => '22023');
 rejects(row => 'M36', what => 'settings only', schema => dump_of(), state => '22023');
 rejects(row => 'M37', what => 'schema and data swapped', schema => data_of($rows), data => dump_of($shape),
@@ -416,18 +435,21 @@ for my $case (
         'GRANT SELECT ON LARGE OBJECT 1 TO postgres'),
 ) {
     my ($row, $what, $statement, $state) = @$case;
-    rejects(row => $row, what => "$what: $statement", with_statement("$statement;\n"), state => $state, line => $after_shape);
+    rejects(row => $row, what => "$what: $statement", with_statement("$statement;\n"), state => $state,
+        line => $after_shape);
 }
-rejects(row => 'M41', what => 'a syntax error', with_statement("CREATE TABEL shop.CANARY (id int);\n"), state => '42601',
-    line => $after_shape);
-rejects(row => 'M41', what => 'a statement that fails', with_statement("CREATE TABLE shop.item (id int);\n"), state => '42P07',
-    line => $after_shape);
-rejects(row => 'M41', what => 'an object in a schema of the server', with_statement("CREATE TABLE pg_catalog.t (id int);\n"),
-    state => '42501', line => $after_shape);
+rejects(row => 'M41', what => 'a syntax error', with_statement("CREATE TABEL shop.CANARY (id int);\n"),
+    state => '42601', line => $after_shape);
+rejects(row => 'M41', what => 'a statement that fails', with_statement("CREATE TABLE shop.item (id int);\n"),
+    state => '42P07', line => $after_shape);
+rejects(row => 'M41', what => 'an object in a schema of the server',
+    with_statement("CREATE TABLE pg_catalog.t (id int);\n"), state => '42501', line => $after_shape);
 
 loads(row => 'M42', what => 'an extension that is there', gives => [ [ $items, '' ] ],
-    with_statement("CREATE EXTENSION IF NOT EXISTS plpgsql WITH SCHEMA pg_catalog;\nCOMMENT ON EXTENSION plpgsql IS 'x';\n"));
-rejects(row => 'M42', what => 'an extension that is not', state => '42704', line => $after_shape, says => qr/HINT:.*CREATE EXTENSION/,
+    with_statement("CREATE EXTENSION IF NOT EXISTS plpgsql WITH SCHEMA pg_catalog;\n",
+        "COMMENT ON EXTENSION plpgsql IS 'x';\n"));
+rejects(row => 'M42', what => 'an extension that is not', state => '42704', line => $after_shape,
+    says => qr/HINT:.*CREATE EXTENSION/,
     with_statement("CREATE EXTENSION IF NOT EXISTS no_such_extension WITH SCHEMA pg_catalog;\n"));
 my $owned = "ALTER TABLE shop.item OWNER TO nobody_of_this_name;\n";
 my $message = q{SELECT message ~ 'owners skipped' FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1};
@@ -453,7 +475,8 @@ loads(row => 'M46', what => 'unusual names', gives => [
     with_statement(map { my $name = '"' . s/"/""/gr . '"'; ("CREATE TABLE shop.$name ($name int);\n",
         "COPY shop.$name ($name) FROM stdin;\n1\n\\.\n\n") } @names));
 loads(row => 'M46', what => 'a name longer than 63 bytes is cut as the server cuts it',
-    with_statement("CREATE TABLE shop." . 'x' x 70 . " (id int);\nCOPY shop." . 'x' x 70 . " (id) FROM stdin;\n5\n\\.\n",
+    with_statement("CREATE TABLE shop." . 'x' x 70 . " (id int);\nCOPY shop." . 'x' x 70
+        . " (id) FROM stdin;\n5\n\\.\n",
         "INSERT INTO shop." . 'x' x 70 . " VALUES (6);\n"),
     gives => [ [ 'SELECT sum(id) FROM shop.' . 'x' x 63, 11 ] ]);
 
@@ -497,19 +520,23 @@ for my $case (
     rejects(row => $row, what => "$what as data file", paths => [ $good, $path ], state => $state) if $row ne 'M50';
 }
 is(last_run($node, q{'1'}), 1, 'runs can be read');
-my ($slow) = run_sql($node, q{SELECT count(*) FROM pagila_repl.run WHERE schema_file LIKE '%/fifo' AND finished_at - started_at > '1s'});
+my ($slow) = run_sql($node,
+    q{SELECT count(*) FROM pagila_repl.run WHERE (schema_file LIKE '%/fifo' OR data_file LIKE '%/fifo') AND finished_at - started_at > '1s'});
 is($slow, 0, 'M49: a FIFO is rejected within a second');
 
 rejects(row => 'M55', what => 'the same file twice', paths => [ $good, $good ], state => '22023');
 rejects(row => 'M55', what => 'the same file by another name', paths => [ $good, "$dir/same" ], state => '22023');
+my $recorded_path = q{
+SELECT encode(convert_to(data_file, 'UTF8'), 'hex') FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1};
 for my $case ([ 'a newline', "two\nlines" ], [ 'a percent sign', '100%s %n %m' ], [ 'quotes', q{it's "this"} ],
     [ 'backslashes', 'a\\b' ], [ 'other characters', "\xC3\xA9t\xC3\xA9 \xF0\x9F\x90\x98" ]) {
     my ($what, $name) = @$case;
     my $path = write_file("$dir/$name", data_of($rows));
     loads(row => 'M56', what => "a path with $what", paths => [ $good, $path ], gives => [ [ $items, $both_rows ],
-            [ q{SELECT encode(convert_to(data_file, 'UTF8'), 'hex') FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1}, unpack('H*', $path) ] ]);
+            [ $recorded_path, unpack('H*', $path) ] ]);
     my $bad = write_file("$dir/bad $name", "$head$copy");
-    rejects(row => 'M56', what => "a path with $what of a file that is malformed", paths => [ $good, $bad ], state => '22P04');
+    rejects(row => 'M56', what => "a path with $what of a file that is malformed", paths => [ $good, $bad ],
+        state => '22P04');
 }
 loads(row => 'M56', what => 'a path of 1023 bytes', paths => [ $good, $longest ], gives => [ [ $items, $both_rows ] ]);
 
@@ -518,14 +545,17 @@ loads(row => 'M56', what => 'a path of 1023 bytes', paths => [ $good, $longest ]
 #
 
 sub saying { my ($encoding, @parts) = @_; return dump_of(@parts) =~ s/'UTF8'/'$encoding'/r }
-rejects(row => 'M58', what => 'LATIN1 bytes that claim to be UTF8', data => data_of("1\tCANARY \xE9\tx\n"), state => '22021',
-    line => $row_line);
+rejects(row => 'M58', what => 'LATIN1 bytes that claim to be UTF8', data => data_of("1\tCANARY \xE9\tx\n"),
+    state => '22021', line => $row_line);
 rejects(row => 'M58', what => 'UTF-8 bytes that claim to be EUC_JP, in data', state => '22021', line => $row_line,
     data => saying('EUC_JP', $copy, "1\tCANARY \xE2\x82\xAC\tx\n\\.\n"));
-rejects(row => 'M58', what => 'UTF-8 bytes that claim to be EUC_JP, in a statement', state => '22021', line => $after_shape,
+rejects(row => 'M58', what => 'UTF-8 bytes that claim to be EUC_JP, in a statement', state => '22021',
+    line => $after_shape,
     schema => saying('EUC_JP', $shape, "COMMENT ON TABLE shop.item IS 'CANARY \xE2\x82\xAC';\n"));
-rejects(row => 'M58', what => 'an encoding that does not exist', state => '22023', line => 5, schema => saying('KLINGON', $shape));
-rejects(row => 'M58', what => 'an encoding that hides quotes', state => '0A000', line => 5, schema => saying('SJIS', $shape));
+rejects(row => 'M58', what => 'an encoding that does not exist', state => '22023', line => 5,
+    schema => saying('KLINGON', $shape));
+rejects(row => 'M58', what => 'an encoding that hides quotes', state => '0A000', line => 5,
+    schema => saying('SJIS', $shape));
 loads(row => 'M58', what => 'LATIN1 that says so', data => saying('LATIN1', $copy, "1\t\xE9t\xE9\tx\n\\.\n"),
     gives => [ [ $items, "1|\xC3\xA9t\xC3\xA9|x" ] ]);
 
@@ -535,16 +565,20 @@ loads(row => 'M59', what => 'standard_conforming_strings off', with_statement($o
         "CREATE TABLE shop.t (a text DEFAULT 'q\\'q', b text);\nINSERT INTO shop.t VALUES ('a\\tb\\'c', 'x\\\\y');\n"),
     gives => [ [ "SELECT obj_description('shop.item'::regclass)", q{it's; a \ comment} ],
         [ "SELECT replace(a, E'\\t', '>'), b FROM shop.t", q{a>b'c|x\y} ],
-        [ "SELECT column_default FROM information_schema.columns WHERE table_name = 't' AND column_name = 'a'", q{'q''q'::text} ] ]);
+        [ "SELECT column_default FROM information_schema.columns WHERE table_name = 't' AND column_name = 'a'",
+            q{'q''q'::text} ] ]);
 loads(row => 'M59', what => 'strings with E and U&', with_statement(
-        "COMMENT ON TABLE shop.item IS E'it\\'s; \\x41\\u00e9 ';\nCOMMENT ON TABLE shop.word IS U&'d\\0061t\\+000061';\n",
+        "COMMENT ON TABLE shop.item IS E'it\\'s; \\x41\\u00e9 ';\n",
+        "COMMENT ON TABLE shop.word IS U&'d\\0061t\\+000061';\n",
         "INSERT INTO shop.word VALUES (E'a\\\\b\\'\\;c');\nINSERT INTO shop.word VALUES ('plain \\ one''s');\n"),
-    gives => [ [ "SELECT obj_description('shop.item'::regclass)", "it's; A\xC3\xA9 " ], [ "SELECT obj_description('shop.word'::regclass)", 'data' ],
+    gives => [ [ "SELECT obj_description('shop.item'::regclass)", "it's; A\xC3\xA9 " ],
+        [ "SELECT obj_description('shop.word'::regclass)", 'data' ],
         [ 'SELECT word FROM shop.word ORDER BY 1', qq{a\\b';c\nplain \\ one's} ] ]);
 loads(row => 'M60', what => 'nested comments', with_statement(
         "/* a ' ; /* \\! nested */ \$\$ \" */ COMMENT /* ; */ ON TABLE shop.item -- ; '\n /* /**/ */ IS 'yes';\n"),
     gives => [ [ "SELECT obj_description('shop.item'::regclass)", 'yes' ] ]);
-loads(row => 'M60', what => 'unusual dollar tags', gives => [ [ 'SELECT shop.a(), shop.b(), shop.c()', q{$$;|$a$|x'$b} ] ],
+loads(row => 'M60', what => 'unusual dollar tags', gives => [ [ 'SELECT shop.a(), shop.b(), shop.c()',
+    q{$$;|$a$|x'$b} ] ],
     with_statement("CREATE FUNCTION shop.a() RETURNS text LANGUAGE sql AS \$_x1\$ SELECT '\$\$;' \$_x1\$;\n",
         "CREATE FUNCTION shop.b() RETURNS text LANGUAGE sql AS \$\xC3\xA9\$ SELECT '\$a\$' \$\xC3\xA9\$;\n",
         "CREATE FUNCTION shop.c() RETURNS text LANGUAGE sql AS \$\$ SELECT \$a\$x'\$b\$a\$ \$\$;\n"));
@@ -565,7 +599,8 @@ sub changed_during_run {
     write_file($hold, '');
     set_fault($node, "$site:wait:$hold");
     my ($run) = run_sql($node, load_sql(@paths[0, 1], wait => 'false', force => 'true') =~ s/status/run_id/r);
-    ok(wait_until(sub { (run_sql($node, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader'
+    ok(wait_until(sub { (run_sql($node,
+        q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader'
         AND wait_event = 'Extension'}))[0] }, 30), "the run is held at $site");
     $meanwhile->();
     unlink $hold;
@@ -593,7 +628,8 @@ my $long_rows = join('', map { "$_\tname $_\tnote\n" } 1 .. 30000);
 for my $site ('read:5', 'shape:1', 'copy:1') {
     for my $change (
         [ 'overwritten in place', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr)) } ],
-        [ 'overwritten in place with its old time', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr), time => 1) } ],
+        [ 'overwritten in place with its old time', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr),
+            time => 1) } ],
         [ 'truncated', sub { truncate($_[0], 2000) } ],
         [ 'truncated to nothing', sub { truncate($_[0], 0) } ],
         [ 'appended to', sub { append_to_file($_[0], "-- more\n") } ],
@@ -609,7 +645,8 @@ for my $site ('read:5', 'shape:1', 'copy:1') {
 }
 is_unchanged($node, $before, 'M53');
 no_residue($node, 'M53');
-for my $change ([ 'replaced by another file of its name', sub { rename(write_file("$dir/next.sql", data_of("9\tnew\tx\n")), $_[0]) } ],
+for my $change ([ 'replaced by another file of its name', sub { rename(write_file("$dir/next.sql",
+    data_of("9\tnew\tx\n")), $_[0]) } ],
     [ 'removed', sub { unlink $_[0] } ]) {
     my ($what, $meanwhile) = @$change;
     my $data = write_file("$dir/changing.sql", data_of($rows));
@@ -625,9 +662,12 @@ $before = content($node);
 subtest 'M53: a schema file that changes after it was read' => sub {
     my $schema = write_file("$dir/changing_schema.sql", dump_of($shape));
     my $data = write_file("$dir/changing.sql", data_of($rows));
-    my ($status, $state) = changed_during_run('lock:1', sub { overwrite($schema, dump_of($shape) =~ s/'none'/'NONE'/r) }, $schema, $data);
+    my ($status, $state) = changed_during_run('lock:1', sub { overwrite($schema, dump_of($shape)
+        =~ s/'none'/'NONE'/r) }, $schema, $data);
     is("$status $state", 'succeeded ', 'succeeds, for it was read whole');
-    is((run_sql($node, q{SELECT column_default FROM information_schema.columns WHERE table_name = 'item' AND column_name = 'note'}))[0],
+    my $default = q{SELECT column_default FROM information_schema.columns
+      WHERE table_name = 'item' AND column_name = 'note'};
+    is((run_sql($node, $default))[0],
         q{'none'::text}, 'what was hashed is what was executed');
 };
 undef $_ for $before, $target;
@@ -636,7 +676,8 @@ my $data = write_file("$dir/data.sql", data_of($rows));
 # The heads of both files, then each file, then the rows again.
 for my $nth (1 .. 5) {
     set_fault($node, "read:$nth:eio");
-    rejects(row => 'M57', what => "the disk fails at read $nth", paths => [ $good, $data ], options => { force => 'true' },
+    rejects(row => 'M57', what => "the disk fails at read $nth", paths => [ $good, $data ],
+        options => { force => 'true' },
         state => '58030', says => qr/could not read dump file .*Input\/output error/);
 }
 for my $nth (1, 4, 5) {
@@ -680,7 +721,8 @@ my $end_of_field = tell $out;
 print $out "\n\\.\n$tail";
 close $out or die "$huge: $!";
 # Compressing 900 MB of text is no concern here.
-my $external = write_file("$dir/external.sql", dump_of($shape, "ALTER TABLE ONLY shop.item ALTER COLUMN note SET STORAGE EXTERNAL;\n"));
+my $external = write_file("$dir/external.sql", dump_of($shape,
+    "ALTER TABLE ONLY shop.item ALTER COLUMN note SET STORAGE EXTERNAL;\n"));
 loads(row => 'M17', what => 'a field of 900 MB', paths => [ $external, $huge ], options => { verify => q{'counts'} },
     gives => [ [ "SELECT octet_length(note), left(note, 3), right(note, 3) FROM shop.item", "$field_bytes|xxx|xxx" ] ]);
 target_is_loaded();
@@ -720,20 +762,28 @@ subtest 'M54: a sparse file larger than memory' => sub {
 #
 
 my $sample = sample_dir();
-my $tables = q{SELECT string_agg(format('%s %s', relname, md5((xpath('/table', query_to_xml(format('SELECT md5(string_agg(t::text, ''/'' ORDER BY t::text)) FROM public.%I t', relname), true, false, '')))[1]::text)), E'\n' ORDER BY relname)
+# One line per table: its name and a digest of its rows.
+my $rows_of = q{'SELECT md5(string_agg(t::text, ''/'' ORDER BY t::text)) AS digest FROM public.%I t'};
+my $tables = qq{
+SELECT string_agg(relname || ' ' || (xpath('//digest/text()',
+         query_to_xml(format($rows_of, relname), true, false, '')))[1]::text, E'\\n' ORDER BY relname)
   FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'};
 my ($schema_text, $data_text) = map { slurp_file("$sample/$_.sql") } qw(schema data);
 is((run_sql($node, load_sql("$sample/schema.sql", "$sample/data.sql")))[0], 'succeeded', 'the sample loads');
 my ($expected) = run_sql($node, $tables);
 like($expected, qr/^payment_p2022_07 /m, 'the sample has rows to compare');
 $last_run = last_run($node, 'run_id');
-loads(row => 'M14', what => 'the sample with CR LF throughout', schema => $schema_text =~ s/\n/\r\n/gr, data => $data_text =~ s/\n/\r\n/gr,
+loads(row => 'M14', what => 'the sample with CR LF throughout', schema => $schema_text =~ s/\n/\r\n/gr,
+    data => $data_text =~ s/\n/\r\n/gr,
     gives => [ [ $tables, $expected ] ]);
-rejects(row => 'M37', what => 'the sample with schema and data swapped', paths => [ "$sample/data.sql", "$sample/schema.sql" ], state => '42P01',
+rejects(row => 'M37', what => 'the sample with schema and data swapped',
+    paths => [ "$sample/data.sql", "$sample/schema.sql" ], state => '42P01',
     line => 23);
-rejects(row => 'M38', what => 'the sample with a column that its schema does not have', state => '42703', schema => $schema_text =~ s/^    postal_code text,\n//mr =~ s/.*\bpostal_code\b.*\n//gr,
+rejects(row => 'M38', what => 'the sample with a column that its schema does not have', state => '42703',
+    schema => $schema_text =~ s/^    postal_code text,\n//mr =~ s/.*\bpostal_code\b.*\n//gr,
     data => $data_text);
-rejects(row => 'M09', what => 'the sample with a NUL in its last block', schema => $schema_text, data => $data_text =~ s/\A(.*)\n\\\.\n/$1\0\n\\.\n/sr,
+rejects(row => 'M09', what => 'the sample with a NUL in its last block', schema => $schema_text, data => $data_text
+    =~ s/\A(.*)\n\\\.\n/$1\0\n\\.\n/sr,
     state => '22021', line => lines($data_text =~ s/\A(.*)\n\\\.\n.*/$1/sr) + 1);
 close_row();
 

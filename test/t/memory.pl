@@ -12,8 +12,7 @@ my $size = $ENV{PR_BIG_BYTES} || '300M';
 my $limit = 64 * 1024;  # kB
 
 # What a process has touched of the shared buffers counts for it too, so there are few.
-my $node = new_node('memory', conf => join("\n", 'autovacuum = off', 'shared_buffers = 8MB', 'maintenance_work_mem = 16MB',
-    'max_wal_size = 512MB', 'wal_level = minimal'));
+my $node = new_node('memory', conf => join("\n", 'autovacuum = off', 'shared_buffers = 8MB', 'max_wal_size = 512MB', 'wal_level = minimal'));
 my $dir = PostgreSQL::Test::Utils::tempdir;
 
 watch_load('the small sample', sample_dir() . '/schema.sql', sample_dir() . '/data.sql');

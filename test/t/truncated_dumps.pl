@@ -1,5 +1,5 @@
-# A dump cut short anywhere is rejected: the sample's data file, cut at 1,000 seeded offsets and at every line end of one
-# block of rows.
+# A dump cut short anywhere is rejected: the sample's data file, cut at 1,000 seeded offsets and at every line end of
+# one block of rows.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -61,7 +61,8 @@ sub rejects_every_cut {
     is(scalar(() = $err =~ /ERROR:/g), scalar @cuts, "$what: each cut raises an error");
     is(join(' ', sort keys %states), join(' ', sort grep { $states{$_} } '22021', '22023', '22P04', '42601'),
         "$what: the errors are those of a file that is empty, not complete or cut inside a character");
-    is((run_sql($node, "SELECT count(*) FROM pagila_repl.run WHERE run_id > $last_run AND status = 'failed' AND finished_at IS NOT NULL
+    is((run_sql($node, "SELECT count(*) FROM pagila_repl.run WHERE run_id > $last_run AND status = 'failed'
+            AND finished_at IS NOT NULL
             AND sqlstate IN ('22021', '22023', '22P04', '42601') AND error_context ~ 'cut.sql'"))[0],
         scalar @cuts, "$what: each cut is recorded once, as failed");
     is((run_sql($node, "SELECT count(*) FROM pagila_repl.run WHERE run_id > $last_run"))[0], scalar @cuts,
