@@ -336,13 +336,15 @@ sub end_swapping {
     return;
 }
 
-# How often loading a path ended how while it is swapped: until it was both loaded and refused.
+# How often loading a path ended how while it is swapped: until it was both loaded and refused, and at least
+# PR_SWAP_TRIES times.
 sub load_while_swapped {
     my ($path, $refusal) = @_;
+    my $least = $ENV{PR_SWAP_TRIES} || 0;
     my %count;
-    for (1 .. 20) {
+    for my $batch (1 .. 20 + $least / 200) {
         $count{$_}++ for sqlstates($node, [ (load_sql($path, undef)) x 200 ]);
-        last if $count{'00000'} && $count{$refusal};
+        last if $count{'00000'} && $count{$refusal} && $batch * 200 >= $least;
     }
     note join ', ', map { "$_: $count{$_}" } sort keys %count;
     return %count;
