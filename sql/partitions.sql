@@ -5,6 +5,8 @@
 \set missing :results/results/partitions_missing.sql
 \set bad :results/results/partitions_bad.sql
 \! sed '/event_other DEFAULT/d' "$PG_ABS_SRCDIR/test/dumps/partitions.sql" > "$PG_ABS_BUILDDIR/results/partitions_missing.sql"
+\set large :results/results/partitions_large.sql
+\! sed 's/^20\tb/99999999999\tb/' "$PG_ABS_SRCDIR/test/dumps/partitions.sql" > "$PG_ABS_BUILDDIR/results/partitions_large.sql"
 \! sed 's/^20\tb/x\tb/' "$PG_ABS_SRCDIR/test/dumps/partitions.sql" > "$PG_ABS_BUILDDIR/results/partitions_bad.sql"
 CREATE EXTENSION pagila_repl;
 CREATE EXTENSION pageinspect;
@@ -21,11 +23,13 @@ SELECT indexrelid::regclass, indisvalid FROM pg_index
  WHERE indrelid IN (SELECT relid FROM pg_partition_tree('parts.event')) ORDER BY indexrelid::regclass::text;
 SELECT status FROM pagila_load(:'dump');
 SELECT status, rows FROM pagila_load(:'dump', force => true);
--- The place is the file's, also when a row finds no partition.
+-- The place is the file's, also when a row finds no partition; what the row holds is not told.
 \set VERBOSITY sqlstate
 SELECT status FROM pagila_load(:'missing');
 SELECT status FROM pagila_load(:'bad');
+SELECT status FROM pagila_load(:'large');
 \set VERBOSITY default
-SELECT replace(error_context, :'results', '...') AS error_context, sqlstate FROM pagila_repl.run WHERE status = 'failed' ORDER BY run_id;
+SELECT replace(error_context, :'results', '...') AS error_context, sqlstate,
+       error_message, error_detail FROM pagila_repl.run WHERE status = 'failed' ORDER BY run_id;
 DROP EXTENSION pagila_repl, pageinspect;
 DROP SCHEMA parts CASCADE;

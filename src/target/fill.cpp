@@ -121,6 +121,21 @@ void truncate(Oid top) {
     execute("TRUNCATE TABLE ONLY " + *row[0]);
 }
 
+// The server's message without the bytes of the file it quotes: `invalid input syntax for type integer: "x"`, `value "9"
+// is out of range`. The place in the file says which they are.
+Error without_data(const Error &error) {
+  if (error.sqlstate.compare(0, 2, "22") != 0 && error.sqlstate.compare(0, 2, "23") != 0) return error;
+  Error clean = error;
+  clean.detail.clear();
+  if (size_t quoted = clean.message.find(": \""); quoted != std::string::npos) clean.message.resize(quoted);
+  if (size_t bytes = clean.message.find(": 0x"); bytes != std::string::npos) clean.message.resize(bytes);
+  static const std::string head = "value \"", tail = "\" is out of range";
+  size_t end = clean.message.rfind(tail);
+  if (clean.message.compare(0, head.size(), head) == 0 && end != std::string::npos)
+    clean.message.erase(head.size() - 2, end - head.size() + 3);
+  return clean;
+}
+
 // Where in the file a row of the stream is.
 Error placed(const Error &error, const Fill &fill) {
   const PlannedRows &rows = *fill.rows;
@@ -134,7 +149,7 @@ Error placed(const Error &error, const Fill &fill) {
                 ? "file \"" + rows.place.file + "\", line " + std::to_string(rows.block.first_line + line - 1) + rest
                 : where + ", row " + std::to_string(line) + rest;
   }
-  Error result = error;
+  Error result = without_data(error);
   result.context = where + ", table \"" + rows.table.schema + "." + rows.table.name + "\"";
   return result;
 }
