@@ -227,8 +227,7 @@ void Planner::take_setting(const Statement &what) {
     if (encoding_ < 0) throw Error("22023", "unknown client_encoding \"" + what.setting_value + "\"");
   }
   // The parser must read string constants as the dump means them.
-  if (pg_strcasecmp(name, "standard_conforming_strings") == 0)
-    set_local(what.setting, what.setting_value);
+  if (pg_strcasecmp(name, "standard_conforming_strings") == 0) set_local(what.setting, what.setting_value);
   if (pg_strcasecmp(name, "search_path") == 0) default_schema_ = first_schema(what.setting_value);
 }
 

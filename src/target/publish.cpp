@@ -105,8 +105,8 @@ void record_swap(const Stage &stage, int64_t run_id) {
   });
 }
 
-void try_to_publish(const Stage &stage, const LoadRequest &request, const std::string &message,
-                    RelationLocks &locks, RunRecord &record) {
+void try_to_publish(const Stage &stage, const LoadRequest &request, const std::string &message, RelationLocks &locks,
+                    RunRecord &record) {
   LastLook last = look(stage, request);
   locks.take(stage.live_oids());
   std::string lost = drop_what_is_allowed(look_again(stage, last), request);

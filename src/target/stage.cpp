@@ -288,7 +288,8 @@ void check_stage_is_there(const Stage &stage) {
   for (const StagedSchema &schema : stage.schemas)
     if (!query_value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1 AND oid = $2::oid",
                      {schema.stage, to_text(schema.stage_oid)}))
-      throw Error("42P01", "the stage of the run was dropped", "Schema \"" + schema.stage + "\" is gone.", "Run it again.");
+      throw Error("42P01", "the stage of the run was dropped", "Schema \"" + schema.stage + "\" is gone.",
+                  "Run it again.");
   std::vector<std::string> now = objects_in(stage), gone;
   std::set_difference(stage.objects.begin(), stage.objects.end(), now.begin(), now.end(), std::back_inserter(gone));
   if (!gone.empty())
