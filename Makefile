@@ -6,7 +6,8 @@ DATA = pagila_repl--1.0.sql
 SOURCES = $(wildcard src/*.cpp src/*/*.cpp)
 OBJS = $(SOURCES:.cpp=.o)
 REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
-SHLIB_LINK = -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=src/exports.map
+PG_CPPFLAGS = -I$(libpq_srcdir)
+SHLIB_LINK = $(libpq) -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=src/exports.map
 EXTRA_CLEAN = build $(SOURCES:.cpp=.d)
 
 PG_CONFIG ?= pg_config

@@ -36,11 +36,14 @@ CREATE TABLE pagila_repl.run (
   schemas text[],
   schema_file text,
   data_file text,
+  source_server text,
+  source text,
   schema_sha256 text,
   data_sha256 text,
   fingerprint text,
   options jsonb NOT NULL,
   leader_pid integer NOT NULL,
+  worker_pids integer[],
   started_at timestamptz NOT NULL,
   finished_at timestamptz,
   rows bigint NOT NULL DEFAULT 0,
@@ -57,21 +60,25 @@ CREATE TABLE pagila_repl.run (
 );
 COMMENT ON TABLE pagila_repl.run IS 'one row per run, whatever became of it';
 COMMENT ON COLUMN pagila_repl.run.run_id IS 'number of the run';
-COMMENT ON COLUMN pagila_repl.run.kind IS 'what the run does: load';
+COMMENT ON COLUMN pagila_repl.run.kind IS 'what the run does: load or replicate';
 COMMENT ON COLUMN pagila_repl.run.owner IS 'role that asked for the run and that it runs as';
 COMMENT ON COLUMN pagila_repl.run.owner_oid IS 'its OID';
 COMMENT ON COLUMN pagila_repl.run.status IS
   'running, succeeded, skipped (nothing to do), failed (error), cancelled (by request), aborted (server shut down or leader terminated), crashed (leader died)';
 COMMENT ON COLUMN pagila_repl.run.phase IS
-  'phase reached: fingerprint, lock, plan, shape, rows, indexes, constraints, sequences, verify, publish, clean, done';
+  'phase reached: connect, fingerprint, lock, plan, shape, rows, indexes, constraints, sequences, verify, publish, clean, done';
 COMMENT ON COLUMN pagila_repl.run.schemas IS 'schemas the run replaces; null until they are known';
 COMMENT ON COLUMN pagila_repl.run.schema_file IS 'first dump file of a load';
 COMMENT ON COLUMN pagila_repl.run.data_file IS 'second dump file of a load, if any';
-COMMENT ON COLUMN pagila_repl.run.schema_sha256 IS 'SHA-256 of the first file, in hexadecimal';
+COMMENT ON COLUMN pagila_repl.run.source_server IS 'foreign server that a replication copies from';
+COMMENT ON COLUMN pagila_repl.run.source IS 'host, port and database it reached there';
+COMMENT ON COLUMN pagila_repl.run.schema_sha256 IS
+  'SHA-256 of the first file, or of the shape of the source, in hexadecimal';
 COMMENT ON COLUMN pagila_repl.run.data_sha256 IS 'SHA-256 of the second file, in hexadecimal';
 COMMENT ON COLUMN pagila_repl.run.fingerprint IS 'SHA-256 over everything that decides what the copy holds';
 COMMENT ON COLUMN pagila_repl.run.options IS 'options the run was asked for with';
 COMMENT ON COLUMN pagila_repl.run.leader_pid IS 'process id of the background worker that runs or ran it';
+COMMENT ON COLUMN pagila_repl.run.worker_pids IS 'process ids of its workers, if steps are done by several processes';
 COMMENT ON COLUMN pagila_repl.run.started_at IS 'when the run was recorded';
 COMMENT ON COLUMN pagila_repl.run.finished_at IS 'when it ended; null while running';
 COMMENT ON COLUMN pagila_repl.run.rows IS 'rows loaded so far';
@@ -94,6 +101,7 @@ CREATE TABLE pagila_repl.run_step (
   kind text NOT NULL,
   schema_name name,
   object_name text NOT NULL,
+  method text,
   rows bigint,
   bytes bigint,
   started_at timestamptz NOT NULL,
@@ -105,11 +113,13 @@ CREATE TABLE pagila_repl.run_step (
 );
 COMMENT ON TABLE pagila_repl.run_step IS 'one row per table, index, constraint and so on that a run made';
 COMMENT ON COLUMN pagila_repl.run_step.run_id IS 'the run';
-COMMENT ON COLUMN pagila_repl.run_step.step IS 'number of the step within the run, in order of start';
+COMMENT ON COLUMN pagila_repl.run_step.step IS 'number of the step within the run';
 COMMENT ON COLUMN pagila_repl.run_step.kind IS
   'table, index, constraint, trigger, rule, setting, sequence, materialized view or analyze';
 COMMENT ON COLUMN pagila_repl.run_step.schema_name IS 'schema of the object, as it is named once published';
 COMMENT ON COLUMN pagila_repl.run_step.object_name IS 'name of the object';
+COMMENT ON COLUMN pagila_repl.run_step.method IS
+  'how the rows of a table came from the source: binary copy or text copy; null for other steps and for loads';
 COMMENT ON COLUMN pagila_repl.run_step.rows IS 'rows loaded or found';
 COMMENT ON COLUMN pagila_repl.run_step.bytes IS 'bytes of row data read for it';
 COMMENT ON COLUMN pagila_repl.run_step.started_at IS 'when the step began';
@@ -196,23 +206,29 @@ SELECT r.run_id,
        r.owner,
        r.phase,
        r.leader_pid,
-       (SELECT t.relname FROM pg_catalog.pg_class t WHERE t.oid = COALESCE(c.relid, i.relid)) AS current_table,
-       r.rows + COALESCE(c.tuples_processed, 0) AS rows,
+       COALESCE(c.tables, i.tables) AS current_table,
+       r.rows + COALESCE(c.rows, 0) AS rows,
        r.total_rows,
-       r.bytes + COALESCE(c.bytes_processed, 0) AS bytes,
+       r.bytes + COALESCE(c.bytes, 0) AS bytes,
        r.total_bytes,
        (SELECT pg_catalog.count(*) FROM pagila_repl.run_step s
          WHERE s.run_id = r.run_id AND s.finished_at IS NOT NULL) AS steps_done,
        pg_catalog.clock_timestamp() - r.started_at AS elapsed,
-       CASE WHEN r.phase = 'rows' AND r.bytes + COALESCE(c.bytes_processed, 0) > 0 AND r.total_bytes > 0
+       CASE WHEN r.phase = 'rows' AND r.bytes + COALESCE(c.bytes, 0) > 0 AND r.total_bytes > 0
             THEN (pg_catalog.clock_timestamp() - r.started_at)
-                 * GREATEST(r.total_bytes::float8 / (r.bytes + COALESCE(c.bytes_processed, 0)) - 1, 0)
+                 * GREATEST(r.total_bytes::float8 / (r.bytes + COALESCE(c.bytes, 0)::float8) - 1, 0)
        END AS estimated_remaining
   FROM pagila_repl.run r
-       LEFT JOIN pg_catalog.pg_stat_progress_copy c ON c.pid = r.leader_pid AND r.phase = 'rows'
-            AND c.datname = pg_catalog.current_database()
-       LEFT JOIN pg_catalog.pg_stat_progress_create_index i ON i.pid = r.leader_pid
-            AND i.datname = pg_catalog.current_database()
+       LEFT JOIN LATERAL (
+         SELECT pg_catalog.string_agg(t.relname, ', ' ORDER BY t.relname) AS tables,
+                pg_catalog.sum(p.tuples_processed)::bigint AS rows, pg_catalog.sum(p.bytes_processed)::bigint AS bytes
+           FROM pg_catalog.pg_stat_progress_copy p LEFT JOIN pg_catalog.pg_class t ON t.oid = p.relid
+          WHERE p.pid = ANY (r.leader_pid || r.worker_pids) AND r.phase = 'rows'
+            AND p.datname = pg_catalog.current_database()) c ON true
+       LEFT JOIN LATERAL (
+         SELECT pg_catalog.string_agg(t.relname, ', ' ORDER BY t.relname) AS tables
+           FROM pg_catalog.pg_stat_progress_create_index p LEFT JOIN pg_catalog.pg_class t ON t.oid = p.relid
+          WHERE p.pid = ANY (r.leader_pid || r.worker_pids) AND p.datname = pg_catalog.current_database()) i ON true
  WHERE r.status = 'running'
    AND (pg_catalog.pg_has_role(r.owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
 COMMENT ON VIEW pagila_repl.progress IS 'runs under way and how far they are';
@@ -220,7 +236,7 @@ COMMENT ON COLUMN pagila_repl.progress.run_id IS 'number of the run';
 COMMENT ON COLUMN pagila_repl.progress.owner IS 'role it runs as';
 COMMENT ON COLUMN pagila_repl.progress.phase IS 'phase it is in';
 COMMENT ON COLUMN pagila_repl.progress.leader_pid IS 'process id of its background worker';
-COMMENT ON COLUMN pagila_repl.progress.current_table IS 'table being loaded or indexed';
+COMMENT ON COLUMN pagila_repl.progress.current_table IS 'tables being loaded or indexed';
 COMMENT ON COLUMN pagila_repl.progress.rows IS 'rows loaded so far';
 COMMENT ON COLUMN pagila_repl.progress.total_rows IS 'rows to load, as far as known';
 COMMENT ON COLUMN pagila_repl.progress.bytes IS 'bytes of row data loaded so far';
@@ -283,6 +299,27 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_load';
 COMMENT ON FUNCTION pagila_load IS 'load a plain-text dump: the schemas it creates objects in become what it says, at one stroke';
 
+CREATE FUNCTION pagila_replicate_from(
+  server text,
+  workers integer DEFAULT NULL,
+  schemas text[] DEFAULT NULL,
+  include text[] DEFAULT NULL,
+  exclude text[] DEFAULT NULL,
+  force boolean DEFAULT false,
+  wait boolean DEFAULT true,
+  verify text DEFAULT 'content',
+  on_modified text DEFAULT 'refuse',
+  on_unmanaged text DEFAULT 'refuse',
+  on_dependents text DEFAULT 'refuse',
+  owners text DEFAULT 'keep',
+  OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_replicate_from';
+COMMENT ON FUNCTION pagila_replicate_from IS
+  'copy another database: its schemas here become what they are there, in one snapshot and at one stroke';
+
 CREATE FUNCTION pagila_wait(
   INOUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
@@ -297,5 +334,19 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_cancel';
 COMMENT ON FUNCTION pagila_cancel IS 'ask a run to stop; false if it is not running any more';
 
-REVOKE EXECUTE ON FUNCTION pagila_load, pagila_wait, pagila_cancel FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pagila_load, pagila_wait, pagila_cancel TO pagila_repl_operator;
+REVOKE EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_wait, pagila_cancel FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_wait, pagila_cancel TO pagila_repl_operator;
+
+--
+-- Sources: foreign servers of this wrapper. It has no handler, as nothing is read through them.
+--
+
+CREATE FUNCTION pagila_repl_validator(options text[], catalog oid) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_repl_validator';
+COMMENT ON FUNCTION pagila_repl_validator IS 'refuse options that servers and user mappings of pagila_repl may not have';
+REVOKE EXECUTE ON FUNCTION pagila_repl_validator FROM PUBLIC;
+
+CREATE FOREIGN DATA WRAPPER pagila_repl NO HANDLER VALIDATOR pagila_repl_validator;
+COMMENT ON FOREIGN DATA WRAPPER pagila_repl IS 'databases that can be copied from';

@@ -20,6 +20,13 @@ namespace pagila_repl {
 namespace {
 
 int swap_budget = 60000;
+int connect_timeout = 10000;
+int stall_timeout = 60000;
+int run_timeout;
+int workers = 2;
+int disk_reserve = -1;
+char *pg_dump;
+char *allowed_hosts;
 char *load_directories;
 bool defined = false;
 
@@ -47,11 +54,43 @@ bool check_directories(char **value, void **, GucSource) {
   return !defined;
 }
 
+bool check_path(char **value, void **, GucSource) {
+  if (**value == '\0' || **value == '/') return true;
+  GUC_check_errdetail("\"%s\" is not an absolute path.", *value);
+  return false;
+}
+
+std::string text_of(const char *setting) { return setting == nullptr ? std::string() : std::string(setting); }
+
 std::string real_path(const std::string &path) {
   char *resolved = realpath(path.c_str(), nullptr);
   std::string result = resolved == nullptr ? std::string() : std::string(resolved);
   free(resolved);
   return result;
+}
+
+void define_source_settings() {
+  DefineCustomIntVariable("pagila_repl.workers", "How many processes do the steps of a replication.",
+                          "Each takes one slot of max_worker_processes and one connection to the source.", &workers, 2,
+                          1, 64, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.run_timeout", "How long a run may take.", "0 means no limit.", &run_timeout, 0,
+                          0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.connect_timeout", "How long connecting to a source may take.",
+                          "The option connect_timeout of a server goes before it.", &connect_timeout, 10000, 100,
+                          3600000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.stall_timeout", "How long a source may be silent while it is waited for.",
+                          "0 means no limit.", &stall_timeout, 60000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr,
+                          nullptr, nullptr);
+  DefineCustomStringVariable("pagila_repl.allowed_hosts", "Hosts that sources may be on.",
+                             "A comma-separated list of host names, addresses and socket directories, as servers name "
+                             "them; empty means any.",
+                             &allowed_hosts, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("pagila_repl.pg_dump", "Path of pg_dump, which reads the shape of a source.",
+                             "Empty means the one next to the server.", &pg_dump, "", PGC_SUSET, 0, check_path, nullptr,
+                             nullptr);
+  DefineCustomIntVariable("pagila_repl.disk_reserve", "Disk space that a run leaves free.",
+                          "-1 means 1 GB or 5 % of the volume, whichever is more.", &disk_reserve, -1, -1, INT_MAX,
+                          PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
 }
 
 }  // namespace
@@ -63,6 +102,7 @@ void define_settings() {
   DefineCustomStringVariable("pagila_repl.load_directories", "Directories that dump files may be loaded from.",
                              "A comma-separated list of absolute paths; empty means any.", &load_directories, "",
                              PGC_SIGHUP, 0, check_directories, nullptr, nullptr);
+  define_source_settings();
 #ifdef PR_FAULTS
   define_fault_setting();
 #endif
@@ -71,6 +111,13 @@ void define_settings() {
 }
 
 int swap_budget_setting() { return swap_budget; }
+int connect_timeout_setting() { return connect_timeout; }
+int stall_timeout_setting() { return stall_timeout; }
+int run_timeout_setting() { return run_timeout; }
+int workers_setting() { return workers; }
+std::string pg_dump_setting() { return text_of(pg_dump); }
+int disk_reserve_setting() { return disk_reserve; }
+std::string allowed_hosts_setting() { return text_of(allowed_hosts); }
 
 void check_load_directories(const std::string &file) { check_load_directories(file, file); }
 

@@ -8,6 +8,18 @@ namespace pagila_repl {
 void define_settings();
 // pagila_repl.swap_budget, in milliseconds.
 int swap_budget_setting();
+// In milliseconds; of the last two 0 means that there is no limit.
+int connect_timeout_setting();
+int stall_timeout_setting();
+int run_timeout_setting();
+// How many processes do the steps of a replication.
+int workers_setting();
+// Path of pg_dump; empty: the one next to the server.
+std::string pg_dump_setting();
+// Disk space in megabytes that a run leaves free; -1: 1 GB or 5 %, whichever is more.
+int disk_reserve_setting();
+// Comma-separated hosts that may be connected to; empty: any.
+std::string allowed_hosts_setting();
 // Throws 42501 unless the file lies in one of pagila_repl.load_directories (if any are set).
 void check_load_directories(const std::string &file);
 // The same for a file that really lies elsewhere than its name says.

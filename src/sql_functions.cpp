@@ -1,6 +1,7 @@
 // Every function that SQL can call: the index of the product. Each checks the caller, then hands over.
 
 #include "core/load_request.hpp"
+#include "core/replicate_request.hpp"
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -21,15 +22,18 @@ extern "C" {
 #include "storage/lock.h"
 #include "storage/procarray.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 PGDLLEXPORT Datum pagila_load(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pagila_replicate_from(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum pagila_wait(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum pagila_cancel(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(pagila_load);
+PG_FUNCTION_INFO_V1(pagila_replicate_from);
 PG_FUNCTION_INFO_V1(pagila_wait);
 PG_FUNCTION_INFO_V1(pagila_cancel);
 }
@@ -135,21 +139,74 @@ bool choice_argument(FunctionCallInfo fcinfo, int number, const char *name, cons
               "It is '" + yes + "' or '" + no + "'.");
 }
 
+// The options that all runs share stand side by side, from `verify` on.
+void take_options(FunctionCallInfo fcinfo, int force, int verify, RunOptions &options) {
+  options.force = boolean_argument(fcinfo, force, "force");
+  options.verify_content = choice_argument(fcinfo, verify, "verify", "content", "counts");
+  options.overwrite_modified = choice_argument(fcinfo, verify + 1, "on_modified", "overwrite", "refuse");
+  options.drop_unmanaged = choice_argument(fcinfo, verify + 2, "on_unmanaged", "drop", "refuse");
+  options.drop_dependents = choice_argument(fcinfo, verify + 3, "on_dependents", "drop", "refuse");
+  options.keep_owners = choice_argument(fcinfo, verify + 4, "owners", "keep", "skip");
+  options.swap_budget_ms = swap_budget_setting();
+  options.run_timeout_ms = run_timeout_setting();
+}
+
 LoadRequest load_request(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(0)) throw Error("22004", "argument \"schema_file\" must not be null");
   LoadRequest request;
   request.schema_file = text_argument(fcinfo, 0);
   if (!PG_ARGISNULL(1)) request.data_file = text_argument(fcinfo, 1);
-  request.force = boolean_argument(fcinfo, 2, "force");
-  request.verify_content = choice_argument(fcinfo, 4, "verify", "content", "counts");
-  request.overwrite_modified = choice_argument(fcinfo, 5, "on_modified", "overwrite", "refuse");
-  request.drop_unmanaged = choice_argument(fcinfo, 6, "on_unmanaged", "drop", "refuse");
-  request.drop_dependents = choice_argument(fcinfo, 7, "on_dependents", "drop", "refuse");
-  request.keep_owners = choice_argument(fcinfo, 8, "owners", "keep", "skip");
+  take_options(fcinfo, 2, 4, request);
   request.strict = boolean_argument(fcinfo, 9, "strict");
-  request.swap_budget_ms = swap_budget_setting();
   check_load_directories(request.schema_file);
   if (request.data_file) check_load_directories(*request.data_file);
+  return request;
+}
+
+// The elements of a text[]; none if it is null.
+std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  std::vector<std::string> texts;
+  if (PG_ARGISNULL(number)) return texts;
+  Datum value = PG_GETARG_DATUM(number);
+  struct Elements {
+    Datum *values;
+    bool *nulls;
+    int count;
+  };
+  Elements elements = guarded([value] {
+    Elements found{};
+    deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &found.values, &found.nulls,
+                      &found.count);
+    return found;
+  });
+  for (int i = 0; i < elements.count; i++) {
+    if (elements.nulls[i]) throw Error("22004", std::string("argument \"") + name + "\" must not have null elements");
+    Datum element = elements.values[i];
+    texts.push_back(guarded([element]() -> const char * { return TextDatumGetCString(element); }));
+  }
+  if (texts.empty())
+    throw Error("22023", std::string("argument \"") + name + "\" must not be empty", {}, "Leave it out to mean all.");
+  return texts;
+}
+
+int workers_argument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) return workers_setting();
+  int workers = PG_GETARG_INT32(number);
+  if (workers < 1 || workers > kMostWorkers)
+    throw Error("22023", "invalid value for argument \"workers\": " + std::to_string(workers), {},
+                "It is between 1 and " + std::to_string(kMostWorkers) + ".");
+  return workers;
+}
+
+ReplicateRequest replicate_request(FunctionCallInfo fcinfo) {
+  if (PG_ARGISNULL(0)) throw Error("22004", "argument \"server\" must not be null");
+  ReplicateRequest request;
+  request.server = text_argument(fcinfo, 0);
+  request.workers = workers_argument(fcinfo, 1);
+  request.selection.schemas = texts_argument(fcinfo, 2, "schemas");
+  request.selection.include = texts_argument(fcinfo, 3, "include");
+  request.selection.exclude = texts_argument(fcinfo, 4, "exclude");
+  take_options(fcinfo, 5, 7, request);
   return request;
 }
 
@@ -229,22 +286,22 @@ void raise_outcome(char **outcome) {
                       outcome[kRunId])));
 }
 
-Datum load(FunctionCallInfo fcinfo) {
-  bool wait = entry([&] { return boolean_argument(fcinfo, 3, "wait"); });
-  struct Plain {
-    char *bytes;
-    Size size;
-    Oid extension_owner;
-  };
-  Plain request = entry([&] {
-    std::string bytes = encode(load_request(fcinfo));
-    const char *data = bytes.data();
-    Size size = bytes.size();
-    char *copy = guarded([=] { return (char *)memcpy(palloc(size), data, size); });
-    return Plain{copy, size, extension_owner()};
-  });
+// A request in plain memory.
+struct PlainRequest {
+  char *bytes;
+  Size size;
+  Oid extension_owner;
+};
 
-  Leader leader = start_leader(GetUserId(), request.bytes, request.size);
+PlainRequest plain_request(const std::string &bytes) {
+  const char *data = bytes.data();
+  Size size = bytes.size();
+  char *copy = guarded([=] { return (char *)memcpy(palloc(size), data, size); });
+  return PlainRequest{copy, size, extension_owner()};
+}
+
+Datum run(FunctionCallInfo fcinfo, RequestKind kind, PlainRequest request, bool wait) {
+  Leader leader = start_leader(GetUserId(), kind, request.bytes, request.size);
   int64 run_id = follow_leader(leader, !wait);
   dsm_detach(leader.segment);
   char **outcome = run_id == 0 ? nullptr : read_outcome(run_id, request.extension_owner);
@@ -287,7 +344,22 @@ Datum pagila_load(PG_FUNCTION_ARGS) {
   check_not_standby("pagila_load");
   check_no_transaction("pagila_load");
   check_may_log_in();
-  return load(fcinfo);
+  bool wait = entry([&] { return boolean_argument(fcinfo, 3, "wait"); });
+  PlainRequest request = entry([&] { return plain_request(encode(load_request(fcinfo))); });
+  return run(fcinfo, RequestKind::load, request, wait);
+}
+
+// pagila_replicate_from(server, workers, schemas, include, exclude, force, wait, verify, on_modified, on_unmanaged,
+//                       on_dependents, owners)
+Datum pagila_replicate_from(PG_FUNCTION_ARGS) {
+  check_operator("pagila_replicate_from");
+  check_not_in_run("pagila_replicate_from");
+  check_not_standby("pagila_replicate_from");
+  check_no_transaction("pagila_replicate_from");
+  check_may_log_in();
+  bool wait = entry([&] { return boolean_argument(fcinfo, 6, "wait"); });
+  PlainRequest request = entry([&] { return plain_request(encode(replicate_request(fcinfo))); });
+  return run(fcinfo, RequestKind::replicate, request, wait);
 }
 
 // pagila_wait(run_id)

@@ -38,16 +38,19 @@ struct Statement {
   std::string schema, name;         // schema empty if not written
   std::vector<std::string> roles;
   std::string setting, setting_value;  // setting, ignored, unknown_setting
-  std::string global_kind;
+  std::string global_kind;  // of the object outside all schemas that the statement is about; its name in `name`
+  std::string wrapper;      // of a server that is created
   int64_t sequence_value = 0;
   bool sequence_called = false;
 };
 
 // A place in the dump, for messages.
 struct Place {
-  std::string file;
+  std::string file;  // its absolute path, or what else the dump is called
   uint64_t line = 0;
-  std::string text() const { return "file \"" + file + "\", line " + std::to_string(line); }
+  std::string text() const {
+    return (!file.empty() && file[0] == '/' ? "file \"" + file + "\"" : file) + ", line " + std::to_string(line);
+  }
 };
 
 struct ShapeStatement {

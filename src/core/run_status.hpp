@@ -12,6 +12,7 @@ namespace pagila_repl {
 
 enum class RunStatus { running, succeeded, skipped, failed, cancelled, aborted, crashed };
 enum class Phase {
+  connect,
   fingerprint,
   lock,
   plan,
@@ -41,6 +42,7 @@ constexpr const char *name_of(RunStatus status) {
 
 constexpr const char *name_of(Phase phase) {
   switch (phase) {
+    case Phase::connect: return "connect";
     case Phase::fingerprint: return "fingerprint";
     case Phase::lock: return "lock";
     case Phase::plan: return "plan";

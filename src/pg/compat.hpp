@@ -5,10 +5,13 @@
 
 extern "C" {
 #include "catalog/objectaccess.h"
+#include "catalog/pg_foreign_server.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 }
 
@@ -68,6 +71,23 @@ inline Node *make_boolean(bool value) {
   return (Node *)makeBoolean(value);
 #else
   return (Node *)makeString(pstrdup(value ? "true" : "false"));
+#endif
+}
+
+// Lives until it is freed, whatever becomes of the transaction.
+inline WaitEventSet *make_wait_event_set(int events) {
+#if PG_VERSION_NUM >= 170000
+  return CreateWaitEventSet(nullptr, events);
+#else
+  return CreateWaitEventSet(TopMemoryContext, events);
+#endif
+}
+
+inline bool may_use_foreign_server(Oid server, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE) == ACLCHECK_OK;
+#else
+  return pg_foreign_server_aclcheck(server, role, ACL_USAGE) == ACLCHECK_OK;
 #endif
 }
 

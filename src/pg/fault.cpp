@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -38,8 +39,10 @@ void stall() {
   });
 }
 
-// Holds the run while the file exists, so that a test can do something meanwhile and then let it go on.
+// Holds the process while the file exists, so that a test can do something meanwhile and then let it go on. An empty file
+// "<file>.<process id>" says that it is held.
 void wait_while_exists(const std::string &file) {
+  if (FILE *held = fopen((file + "." + std::to_string(getpid())).c_str(), "w")) fclose(held);
   const char *path = file.c_str();
   guarded([path] {
     while (access(path, F_OK) == 0) {

@@ -98,7 +98,7 @@ int64 follow(Leader *leader, bool until_recorded) {
 
 }  // namespace
 
-Leader start_leader(Oid owner, const char *request, Size request_size) {
+Leader start_leader(Oid owner, RequestKind kind, const char *request, Size request_size) {
   shm_toc_estimator estimator;
   shm_toc_initialize_estimator(&estimator);
   shm_toc_estimate_chunk(&estimator, sizeof(SharedRun));
@@ -112,6 +112,7 @@ Leader start_leader(Oid owner, const char *request, Size request_size) {
   shm_toc *toc = shm_toc_create(kMagic, dsm_segment_address(leader.segment), size);
 
   leader.shared = static_cast<SharedRun *>(shm_toc_allocate(toc, sizeof(SharedRun)));
+  leader.shared->kind = kind;
   leader.shared->database = MyDatabaseId;
   leader.shared->owner = owner;
   leader.shared->cancel_requested = false;

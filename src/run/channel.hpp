@@ -12,7 +12,10 @@ extern "C" {
 
 namespace pagila_repl {
 
+enum class RequestKind { load, replicate };
+
 struct SharedRun {
+  RequestKind kind;
   Oid database;
   Oid owner;                               // the caller's current user: the run's session user
   volatile sig_atomic_t cancel_requested;  // set by the caller, read by a leader that has not connected yet
@@ -31,7 +34,7 @@ struct Leader {
 };
 
 // Server code (may ereport): starts a leader as `owner` in the current database. `request` is copied.
-Leader start_leader(Oid owner, const char *request, Size request_size);
+Leader start_leader(Oid owner, RequestKind kind, const char *request, Size request_size);
 // Server code: relays the leader's messages until it has recorded its run (until_recorded) or is gone. Interruptible;
 // on any error or exit of this backend the leader is cancelled. Returns the run id, 0 if it ended before recording one.
 int64 follow_leader(Leader leader, bool until_recorded);

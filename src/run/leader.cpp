@@ -6,9 +6,12 @@
 #include "run/leader.hpp"
 
 #include "core/load_request.hpp"
+#include "core/replicate_request.hpp"
 #include "pg/boundary.hpp"
 #include "run/channel.hpp"
 #include "run/load.hpp"
+#include "run/replicate.hpp"
+#include "run/run.hpp"
 #include "target/target_lock.hpp"
 
 extern "C" {
@@ -18,6 +21,7 @@ extern "C" {
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
+#include "utils/timeout.h"
 }
 
 namespace pagila_repl {
@@ -26,6 +30,7 @@ namespace {
 
 bool leading = false;
 volatile sig_atomic_t termination_requested = false;
+volatile sig_atomic_t timed_out = false;
 
 void on_sigterm(SIGNAL_ARGS) {
   int saved_errno = errno;
@@ -37,11 +42,27 @@ void on_sigterm(SIGNAL_ARGS) {
   errno = saved_errno;
 }
 
+// Runs in the handler of SIGALRM.
+void on_timeout() {
+  timed_out = true;
+  InterruptPending = true;
+  QueryCancelPending = true;
+  SetLatch(MyLatch);
+}
+
 }  // namespace
 
 bool is_leader() { return leading; }
 
 bool is_termination_requested() { return termination_requested; }
+
+void limit_run(int milliseconds) {
+  if (milliseconds <= 0) return;
+  TimeoutId timeout = RegisterTimeout(USER_TIMEOUT, on_timeout);
+  enable_timeout_after(timeout, milliseconds);
+}
+
+bool is_timed_out() { return timed_out; }
 
 void ignore_cancel() {
   pqsignal(SIGINT, SIG_IGN);
@@ -64,5 +85,8 @@ void pagila_repl_leader_main(Datum segment_handle) {
   BackgroundWorkerInitializeConnectionByOid(caller.shared->database, caller.shared->owner, 0);
   release_locks_at_exit();
   Size size = caller.shared->request_size;
-  entry([&] { run_load(decode_load_request({caller.request, size})); });
+  if (caller.shared->kind == RequestKind::load)
+    entry([&] { run_load(decode_load_request({caller.request, size})); });
+  else
+    entry([&] { run_replicate(decode_replicate_request({caller.request, size})); });
 }

@@ -2,13 +2,10 @@
 
 #include "run/load.hpp"
 
-#include <new>
-
-#include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
-#include "run/channel.hpp"
+#include "run/run.hpp"
 #include "settings.hpp"
 #include "source/read_dump.hpp"
 #include "target/audit.hpp"
@@ -21,31 +18,9 @@
 #include "target/target_lock.hpp"
 #include "target/verify.hpp"
 
-extern "C" {
-#include "pgstat.h"
-#include "utils/backend_status.h"
-}
-
 namespace pagila_repl {
 
 namespace {
-
-void tell(const std::string &text) {
-  const char *message = text.c_str();
-  guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
-}
-
-void warn(const std::string &text) {
-  const char *message = text.c_str();
-  guarded([message] { ereport(WARNING, (errmsg_internal("%s", message))); });
-}
-
-void enter(RunRecord &record, Phase phase) {
-  record.enter(phase);
-  std::string activity = "pagila_load, run " + std::to_string(record.id()) + ": " + name_of(phase);
-  const char *text = activity.c_str();
-  guarded([text] { pgstat_report_activity(STATE_RUNNING, text); });
-}
 
 // Everything that decides what the copy holds.
 std::string fingerprint(const LoadPlan &plan, const LoadRequest &request) {
@@ -55,6 +30,17 @@ std::string fingerprint(const LoadPlan &plan, const LoadRequest &request) {
   Sha256 hash;
   hash.add(text.data(), text.size());
   return hash.hex();
+}
+
+PlannedWork planned_work(const LoadPlan &plan, const std::string &fingerprint) {
+  PlannedWork work;
+  work.schema_sha256 = plan.files[0].sha256;
+  if (plan.files.size() > 1) work.data_sha256 = plan.files[1].sha256;
+  work.fingerprint = fingerprint;
+  work.schemas = plan.schemas;
+  work.rows = plan.total_rows;
+  work.bytes = plan.total_bytes;
+  return work;
 }
 
 // The run whose copy is visible and is just what this one would make; 0 if there is none.
@@ -72,12 +58,6 @@ std::string summary(const LoadPlan &plan, const Stage &stage, const RunRecord &r
   for (const auto *remarks : {&plan.remarks, &stage.remarks})
     for (const std::string &remark : *remarks) text += "; " + remark;
   return text;
-}
-
-// A leader stays below 64 MB, unless someone has decided what sorting for an index may take.
-void stay_small() {
-  if (query_value("SELECT source FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem'") == "default")
-    execute("SELECT pg_catalog.set_config('maintenance_work_mem', '16MB', false)");
 }
 
 Dump read_files(const LoadRequest &request) {
@@ -113,22 +93,12 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   write_manifest(dump.plan, request, stage, record.id(), verify(stage, expected, request.verify_content, record));
 }
 
-// Once the copy is visible nothing can take the success back; what cannot be cleaned now the next run cleans.
-void clean(RunRecord &record) {
-  try {
-    for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
-    forget_replaced_copies();
-  } catch (const Error &error) {
-    warn("the replaced copy is left for the next run to remove: " + error.message);
-  }
-}
-
 void load(const LoadRequest &request, RunRecord &record) {
   PR_FAULT("fingerprint");
   Dump dump = read_files(request);
   const LoadPlan &plan = dump.plan;
   std::string made_of = in_transaction([&] { return fingerprint(plan, request); });
-  record.planned(plan, made_of);
+  record.planned(planned_work(plan, made_of));
 
   enter(record, Phase::lock);
   in_transaction([&] { lock_schemas(plan.schemas); });
@@ -161,60 +131,15 @@ void load(const LoadRequest &request, RunRecord &record) {
   clean(record);
 }
 
-// It is of no use any more. If this fails the next run does it.
-void drop_what_it_built(const RunRecord &record) {
-  accept_cancel();
-  try {
-    for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
-    forget_replaced_copies();
-  } catch (const Error &error) {
-    warn("what the run built is left for the next run to remove: " + error.message);
-  }
-}
-
-// Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
-void end(RunRecord &record, const Error &error) {
-  ignore_cancel();
-  PR_FAULT("end");
-  Error recorded = error;
-  RunStatus status = RunStatus::failed;
-  if (error.sqlstate == "57014" && is_termination_requested()) {
-    status = RunStatus::aborted;
-    recorded = Error("57P01", "the run was aborted, its leader was told to terminate");
-  } else if (error.sqlstate == "57014") {
-    status = RunStatus::cancelled;
-    recorded = Error("57014", "the run was cancelled");
-  }
-  try {
-    record.ended(status, recorded);
-    drop_what_it_built(record);
-  } catch (const Error &) {
-    // On a full disk there is room for the record only once the stage is gone.
-    drop_what_it_built(record);
-    record.ended(status, recorded);
-  }
+std::string options_as_json(const LoadRequest &request) {
+  return "{" + json_members(request) + ", \"strict\": " + (request.strict ? "true" : "false") + "}";
 }
 
 }  // namespace
 
 void run_load(const LoadRequest &request) {
-  in_transaction([] {
-    lock_extension();
-    stay_small();
-  });
-  RunRecord record(request);
-  int64 run_id = record.id();
-  try {
-    guarded([run_id] { send_recorded(run_id); });
-    PR_FAULT("connect");
-    load(request, record);
-  } catch (const Error &error) {
-    end(record, error);
-  } catch (const std::bad_alloc &) {
-    end(record, Error("53200", "out of memory"));
-  } catch (const std::exception &error) {
-    end(record, Error("XX000", error.what()));
-  }
+  RunIntent intent{"load", request.schema_file, request.data_file, {}, options_as_json(request), Phase::fingerprint};
+  do_run(intent, request, [&](RunRecord &record) { load(request, record); });
 }
 
 }  // namespace pagila_repl

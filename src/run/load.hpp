@@ -9,10 +9,4 @@ namespace pagila_repl {
 // be recorded at all.
 void run_load(const LoadRequest &request);
 
-// The leader's signals: was SIGTERM the reason for the cancel error; nothing may cancel the recording of the end. While
-// cancels are ignored lock_timeout has no effect, since the server delivers it the same way.
-bool is_termination_requested();
-void ignore_cancel();
-void accept_cancel();
-
 }  // namespace pagila_repl

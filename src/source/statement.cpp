@@ -30,7 +30,7 @@ struct Parsed {
   bool creates, creates_table, refreshes, about_type, default_privileges, has_target;
   const char *schema, *name;
   List *roles;  // of char *
-  const char *setting, *setting_value, *global_kind;
+  const char *setting, *setting_value, *global_kind, *wrapper;
   int64 sequence_value;
   bool sequence_called;
 };
@@ -71,6 +71,9 @@ void about_object(Parsed *parsed, ObjectType type, Node *object) {
       parsed->schema = strVal(object);
       parsed->name = "";
       return;
+    // They are in no schema; the types they are about may be anywhere.
+    case OBJECT_CAST:
+    case OBJECT_TRANSFORM: return;
     case OBJECT_COLUMN:
     case OBJECT_TABCONSTRAINT:
     case OBJECT_TRIGGER:
@@ -109,6 +112,18 @@ bool is_global(ObjectType type) {
   return type == OBJECT_DATABASE || type == OBJECT_FDW || type == OBJECT_FOREIGN_SERVER || type == OBJECT_LANGUAGE ||
          type == OBJECT_ACCESS_METHOD || type == OBJECT_TABLESPACE || type == OBJECT_ROLE ||
          type == OBJECT_PARAMETER_ACL;
+}
+
+// Statements about objects of the database: told apart by kind and name.
+void about_global(Parsed *parsed, ObjectType type, Node *object) {
+  switch (type) {
+    case OBJECT_FDW: parsed->global_kind = "foreign-data wrapper"; break;
+    case OBJECT_FOREIGN_SERVER: parsed->global_kind = "server"; break;
+    case OBJECT_LANGUAGE: parsed->global_kind = "language"; break;
+    case OBJECT_ACCESS_METHOD: parsed->global_kind = "access method"; break;
+    default: parsed->global_kind = "object"; break;
+  }
+  if (object != nullptr && IsA(object, String)) parsed->name = strVal(object);
 }
 
 const char *role_name(RoleSpec *role) { return role->roletype == ROLESPEC_CSTRING ? role->rolename : nullptr; }
@@ -259,9 +274,14 @@ void classify_grant(Parsed *parsed, GrantStmt *statement) {
   ListCell *cell;
   foreach (cell, statement->grantees) add_role(parsed, lfirst_node(RoleSpec, cell));
   if (statement->objtype == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
-  if (statement->targtype != ACL_TARGET_OBJECT || is_global(statement->objtype))
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on objects outside schemas");
-  foreach (cell, statement->objects) about_object(parsed, statement->objtype, (Node *)lfirst(cell));
+  if (statement->targtype != ACL_TARGET_OBJECT)
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on all objects of a kind");
+  foreach (cell, statement->objects) {
+    if (is_global(statement->objtype))
+      about_global(parsed, statement->objtype, (Node *)lfirst(cell));
+    else
+      about_object(parsed, statement->objtype, (Node *)lfirst(cell));
+  }
 }
 
 void classify_default_privileges(Parsed *parsed, AlterDefaultPrivilegesStmt *statement) {
@@ -303,16 +323,18 @@ void classify_owner(Parsed *parsed, AlterOwnerStmt *statement) {
   if (statement->objectType == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
   parsed->kind = Statement::Kind::owner;
   add_role(parsed, statement->newowner);
-  if (is_global(statement->objectType))
+  if (is_global(statement->objectType)) {
     parsed->kind = Statement::Kind::left_out;
-  else
+    about_global(parsed, statement->objectType, statement->object);
+  } else
     about_object(parsed, statement->objectType, statement->object);
 }
 
 void classify_comment(Parsed *parsed, ObjectType type, Node *object) {
-  if (is_left_out(type) || is_global(type) || type == OBJECT_LARGEOBJECT)
+  if (is_left_out(type) || is_global(type) || type == OBJECT_LARGEOBJECT) {
     parsed->kind = Statement::Kind::left_out;
-  else if (type == OBJECT_EXTENSION) {
+    if (is_global(type)) about_global(parsed, type, object);
+  } else if (type == OBJECT_EXTENSION) {
     parsed->kind = Statement::Kind::comment_on_extension;
     parsed->name = strVal(object);
   } else
@@ -428,6 +450,7 @@ void classify_node(Parsed *parsed, Node *node) {
 
     case T_CreateFdwStmt: return global(parsed, "foreign-data wrapper", castNode(CreateFdwStmt, node)->fdwname);
     case T_CreateForeignServerStmt:
+      parsed->wrapper = castNode(CreateForeignServerStmt, node)->fdwname;
       return global(parsed, "server", castNode(CreateForeignServerStmt, node)->servername);
     case T_CreateUserMappingStmt:
       return global(parsed, "user mapping", castNode(CreateUserMappingStmt, node)->servername);
@@ -496,6 +519,7 @@ Statement classify(const std::string &text) {
   statement.setting = text_or_empty(parsed.setting);
   statement.setting_value = text_or_empty(parsed.setting_value);
   statement.global_kind = text_or_empty(parsed.global_kind);
+  statement.wrapper = text_or_empty(parsed.wrapper);
   statement.sequence_value = parsed.sequence_value;
   statement.sequence_called = parsed.sequence_called;
   return statement;

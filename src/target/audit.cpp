@@ -17,8 +17,6 @@ Value number(std::optional<uint64_t> value) { return value ? Value(std::to_strin
 
 Value text_or_null(const std::string &value) { return value.empty() ? Value() : Value(value); }
 
-const char *flag(bool value) { return value ? "true" : "false"; }
-
 // A leader's commits are not waited for; those that tell how a run began and ended are, lest a crash takes them back.
 template <class Body>
 void in_durable_transaction(Body body) {
@@ -28,11 +26,37 @@ void in_durable_transaction(Body body) {
   });
 }
 
-std::string now() { return *query_value("SELECT pg_catalog.clock_timestamp()::text"); }
-
 }  // namespace
 
-RunRecord::RunRecord(const LoadRequest &request) {
+std::string step_clock() { return *query_value("SELECT pg_catalog.clock_timestamp()::text"); }
+
+void record_step(int64_t run_id, int number_of_step, const Step &step, const std::string &started_at,
+                 std::optional<uint64_t> rows, std::optional<uint64_t> bytes) {
+  as_extension_owner([&] {
+    execute(
+        R"(INSERT INTO pagila_repl.run_step
+             (run_id, step, kind, schema_name, object_name, method, rows, bytes, started_at, finished_at)
+           VALUES ($1::bigint, $2::integer, $3, $4, $5, $6, $7::bigint, $8::bigint, $9::timestamptz,
+                   pg_catalog.clock_timestamp()))",
+        {text(run_id), text(number_of_step), step.kind, step.schema, step.object, text_or_null(step.method),
+         number(rows), number(bytes), started_at});
+    if (step.kind == "table")
+      execute(
+          "UPDATE pagila_repl.run SET rows = rows + $2::bigint, bytes = bytes + $3::bigint WHERE run_id = $1::bigint",
+          {text(run_id), std::to_string(rows.value_or(0)), std::to_string(bytes.value_or(0))});
+  });
+}
+
+void record_content_hash(int64_t run_id, const std::string &schema, const std::string &table, const std::string &hash) {
+  as_extension_owner([&] {
+    execute(
+        R"(UPDATE pagila_repl.run_step SET content_hash = $4
+            WHERE run_id = $1::bigint AND kind = 'table' AND schema_name = $2::name AND object_name = $3)",
+        {text(run_id), schema, table, hash});
+  });
+}
+
+RunRecord::RunRecord(const RunIntent &intent) : kind_(intent.kind), phase_(intent.first_phase) {
   in_durable_transaction([&] {
     as_extension_owner([&] {
       id_ = std::stoll(*query_value("SELECT pg_catalog.nextval('pagila_repl.run_id_seq')"));
@@ -40,17 +64,12 @@ RunRecord::RunRecord(const LoadRequest &request) {
       lock_run(id_);
       execute(
           R"(INSERT INTO pagila_repl.run
-               (run_id, kind, owner, owner_oid, status, phase, schema_file, data_file, options, leader_pid, started_at)
-             VALUES ($1::bigint, 'load', session_user, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user),
-                     'running', $2, $3, $4,
-                     pg_catalog.jsonb_build_object(
-                       'force', $5::boolean, 'verify', $6, 'on_modified', $7, 'on_unmanaged', $8, 'on_dependents', $9,
-                       'owners', $10, 'strict', $11::boolean),
-                     pg_catalog.pg_backend_pid(), pg_catalog.clock_timestamp()))",
-          {text(id_), name_of(phase_), request.schema_file, request.data_file, flag(request.force),
-           request.verify_content ? "content" : "counts", request.overwrite_modified ? "overwrite" : "refuse",
-           request.drop_unmanaged ? "drop" : "refuse", request.drop_dependents ? "drop" : "refuse",
-           request.keep_owners ? "keep" : "skip", flag(request.strict)});
+               (run_id, kind, owner, owner_oid, status, phase, schema_file, data_file, source_server, options, leader_pid,
+                started_at)
+             VALUES ($1::bigint, $2, session_user, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user),
+                     'running', $3, $4, $5, $6, $7::jsonb, pg_catalog.pg_backend_pid(), pg_catalog.clock_timestamp()))",
+          {text(id_), kind_, name_of(phase_), intent.schema_file, intent.data_file, intent.source_server,
+           intent.options});
     });
   });
 }
@@ -64,50 +83,68 @@ void RunRecord::enter(Phase phase) {
   });
 }
 
-void RunRecord::planned(const LoadPlan &plan, const std::string &fingerprint) {
+void RunRecord::planned(const PlannedWork &work) {
   in_transaction([&] {
     as_extension_owner([&] {
       execute(
           R"(UPDATE pagila_repl.run
                 SET schema_sha256 = $2, data_sha256 = $3, fingerprint = $4, schemas = $5::text[],
-                    total_rows = $6::bigint, total_bytes = $7::bigint
+                    total_rows = $6::bigint, total_bytes = $7::bigint, source = $8
               WHERE run_id = $1::bigint)",
-          {text(id_), plan.files[0].sha256, plan.files.size() > 1 ? Value(plan.files[1].sha256) : Value(), fingerprint,
-           array_literal(plan.schemas), std::to_string(plan.total_rows), std::to_string(plan.total_bytes)});
+          {text(id_), work.schema_sha256, work.data_sha256, work.fingerprint, array_literal(work.schemas),
+           std::to_string(work.rows), std::to_string(work.bytes), work.source});
+    });
+  });
+}
+
+void RunRecord::has_workers(const std::vector<int> &pids) {
+  std::vector<std::string> texts;
+  for (int pid : pids) texts.push_back(std::to_string(pid));
+  in_transaction([&] {
+    as_extension_owner([&] {
+      execute("UPDATE pagila_repl.run SET worker_pids = $2::integer[] WHERE run_id = $1::bigint",
+              {text(id_), array_literal(texts)});
     });
   });
 }
 
 void RunRecord::begin_step(const std::string &kind, const std::string &schema, const std::string &object) {
-  open_step_ = Step{kind, schema, object, {}, {}, {}};
-  step_started_ = now();
+  open_step_ = Step{kind, schema, object, {}};
+  step_started_ = step_clock();
 }
 
 void RunRecord::end_step(std::optional<uint64_t> rows, std::optional<uint64_t> bytes) {
-  const Step &step = *open_step_;
-  as_extension_owner([&] {
-    execute(
-        R"(INSERT INTO pagila_repl.run_step
-             (run_id, step, kind, schema_name, object_name, rows, bytes, started_at, finished_at)
-           VALUES ($1::bigint, $2::integer, $3, $4, $5, $6::bigint, $7::bigint, $8::timestamptz,
-                   pg_catalog.clock_timestamp()))",
-        {text(id_), text(++step_), step.kind, step.schema, step.object, number(rows), number(bytes), step_started_});
-    if (step.kind == "table") {
-      rows_ += rows.value_or(0);
-      bytes_ += bytes.value_or(0);
-      execute("UPDATE pagila_repl.run SET rows = $2::bigint, bytes = $3::bigint WHERE run_id = $1::bigint",
-              {text(id_), std::to_string(rows_), std::to_string(bytes_)});
-    }
-  });
+  record_step(id_, ++step_, *open_step_, step_started_, rows, bytes);
+  if (open_step_->kind == "table") add_rows(rows.value_or(0), bytes.value_or(0));
   open_step_.reset();
 }
 
-void RunRecord::content_hash(const std::string &schema, const std::string &table, const std::string &hash) {
-  as_extension_owner([&] {
-    execute(
-        R"(UPDATE pagila_repl.run_step SET content_hash = $4
-            WHERE run_id = $1::bigint AND kind = 'table' AND schema_name = $2::name AND object_name = $3)",
-        {text(id_), schema, table, hash});
+int RunRecord::reserve_steps(int count) {
+  int first = step_ + 1;
+  step_ += count;
+  return first;
+}
+
+void RunRecord::add_rows(uint64_t rows, uint64_t bytes) {
+  rows_ += rows;
+  bytes_ += bytes;
+}
+
+void RunRecord::failed_in(const Step &step, const std::string &started_at) {
+  open_step_ = step;
+  step_started_ = started_at;
+}
+
+void RunRecord::start_again() {
+  rows_ = bytes_ = 0;
+  step_ = 0;
+  open_step_.reset();
+  in_transaction([&] {
+    as_extension_owner([&] {
+      execute("DELETE FROM pagila_repl.run_step WHERE run_id = $1::bigint", {text(id_)});
+      execute("UPDATE pagila_repl.run SET rows = 0, bytes = 0, worker_pids = NULL WHERE run_id = $1::bigint",
+              {text(id_)});
+    });
   });
 }
 
@@ -158,12 +195,12 @@ void RunRecord::ended(RunStatus status, const Error &error) {
       if (!open_step_) return;
       execute(
           R"(INSERT INTO pagila_repl.run_step
-               (run_id, step, kind, schema_name, object_name, started_at, sqlstate, error)
+               (run_id, step, kind, schema_name, object_name, method, started_at, sqlstate, error)
              VALUES ($1::bigint, (SELECT coalesce(pg_catalog.max(step), 0) + 1 FROM pagila_repl.run_step
                                    WHERE run_id = $1::bigint),
-                     $2, $3, $4, $5::timestamptz, $6, $7))",
-          {text(id_), open_step_->kind, open_step_->schema, open_step_->object, step_started_, error.sqlstate,
-           error.message});
+                     $2, $3, $4, $5, $6::timestamptz, $7, $8))",
+          {text(id_), open_step_->kind, open_step_->schema, open_step_->object, text_or_null(open_step_->method),
+           step_started_, error.sqlstate, error.message});
     });
   });
 }

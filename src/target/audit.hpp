@@ -3,36 +3,68 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
-#include "core/load_plan.hpp"
-#include "core/load_request.hpp"
 #include "core/run_status.hpp"
 
 namespace pagila_repl {
 
+// What a run was asked to do, as it is recorded.
+struct RunIntent {
+  std::string kind;  // load, replicate
+  std::optional<std::string> schema_file, data_file, source_server;
+  std::string options;  // a JSON object
+  Phase first_phase = Phase::fingerprint;
+};
+
+// What a run found it has to do.
+struct PlannedWork {
+  std::string schema_sha256;
+  std::optional<std::string> data_sha256, source;
+  std::string fingerprint;
+  std::vector<std::string> schemas;
+  uint64_t rows = 0, bytes = 0;
+};
+
 struct Step {
   std::string kind, schema, object;
-  std::optional<uint64_t> rows, bytes;
-  std::optional<std::string> content_hash;
+  std::string method;  // how rows travel; empty for other kinds
 };
+
+// Writes the row of a step that is done, within the caller's transaction: it appears with the work it tells of.
+void record_step(int64_t run_id, int number, const Step &step, const std::string &started_at,
+                 std::optional<uint64_t> rows, std::optional<uint64_t> bytes);
+// The time now, as record_step takes it. Needs a transaction.
+std::string step_clock();
+void record_content_hash(int64_t run_id, const std::string &schema, const std::string &table, const std::string &hash);
 
 class RunRecord {
  public:
   // Commits a row 'running'.
-  explicit RunRecord(const LoadRequest &request);
+  explicit RunRecord(const RunIntent &intent);
 
   int64_t id() const { return id_; }
+  const std::string &kind() const { return kind_; }
   Phase phase() const { return phase_; }
 
   // Each commits by itself.
   void enter(Phase phase);
-  void planned(const LoadPlan &plan, const std::string &fingerprint);
+  void planned(const PlannedWork &work);
+  void has_workers(const std::vector<int> &pids);
 
   // Within the caller's transaction: a step's row appears with the work it tells of.
   void begin_step(const std::string &kind, const std::string &schema, const std::string &object);
   void end_step(std::optional<uint64_t> rows = {}, std::optional<uint64_t> bytes = {});
-  void content_hash(const std::string &schema, const std::string &table, const std::string &hash);
+
+  // Steps done by several processes: numbers for `count` of them are taken, the first is returned. What they brought in is
+  // told at the end, and which step failed.
+  int reserve_steps(int count);
+  void add_rows(uint64_t rows, uint64_t bytes);
+  void failed_in(const Step &step, const std::string &started_at);
+
+  // What was done counts no more: the run begins anew. Commits by itself.
+  void start_again();
 
   // Within the publishing transaction: the success is true if and only if the copy is visible.
   void succeeded(const std::string &message);
@@ -46,6 +78,7 @@ class RunRecord {
 
  private:
   int64_t id_ = 0;
+  std::string kind_;
   Phase phase_ = Phase::fingerprint;
   int step_ = 0;
   std::optional<Step> open_step_;

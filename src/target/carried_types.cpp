@@ -12,7 +12,7 @@ namespace pagila_repl {
 
 namespace {
 
-std::vector<CarriedType> find_unaltered(const LoadPlan &plan, const LoadRequest &request) {
+std::vector<CarriedType> find_unaltered(const LoadPlan &plan, const RunOptions &options) {
   std::vector<CarriedType> types;
   std::string oids = array_literal(oids_of(plan.schemas));
   for (const PlannedType &planned : plan.types) {
@@ -30,7 +30,7 @@ std::vector<CarriedType> find_unaltered(const LoadPlan &plan, const LoadRequest 
                                    AND d.classid IN ('pg_catalog.pg_cast'::pg_catalog.regclass,
                                                      'pg_catalog.pg_transform'::pg_catalog.regclass,
                                                      'pg_catalog.pg_opclass'::pg_catalog.regclass)))",
-          {planned.type.schema, planned.type.name, statement_hash(planned, request)});
+          {planned.type.schema, planned.type.name, statement_hash(planned, options)});
     });
     if (oid) types.push_back({static_cast<Oid>(std::stoul(*oid)), planned.type.schema, planned.type.name});
   }
@@ -78,12 +78,12 @@ bool needs_what_is_replaced(const CarriedType &type, const std::string &schema_o
 
 }  // namespace
 
-std::string statement_hash(const PlannedType &type, const LoadRequest &request) {
-  return type.sha256 + (request.keep_owners ? " keep" : " skip");
+std::string statement_hash(const PlannedType &type, const RunOptions &options) {
+  return type.sha256 + (options.keep_owners ? " keep" : " skip");
 }
 
-std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const LoadRequest &request) {
-  std::vector<CarriedType> types = find_unaltered(plan, request);
+std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const RunOptions &options) {
+  std::vector<CarriedType> types = find_unaltered(plan, options);
   std::string schema_oids = array_literal(oids_of(plan.schemas));
   // One that cannot be carried takes those along that are made of it.
   for (size_t before = types.size() + 1; before != types.size();) {

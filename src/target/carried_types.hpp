@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/load_plan.hpp"
-#include "core/load_request.hpp"
+#include "core/run_options.hpp"
 #include "pg/server.hpp"
 
 namespace pagila_repl {
@@ -19,11 +19,11 @@ struct CarriedType {
 };
 
 // The statements about a type as one value: equal values, equal types.
-std::string statement_hash(const PlannedType &type, const LoadRequest &request);
+std::string statement_hash(const PlannedType &type, const RunOptions &options);
 
 // Types of the plan that are there, made by the visible copy, by the same statements, not altered since, and depend on
 // nothing else that is replaced. Needs a transaction.
-std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const LoadRequest &request);
+std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const RunOptions &options);
 
 // Moves those of them that belong to the schema `of` from where they are to the schema that is called `to` now.
 void move_types(const std::vector<CarriedType> &types, const std::string &of, const std::string &from,

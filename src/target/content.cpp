@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "pg/boundary.hpp"
-#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 extern "C" {
 #include "access/nbtree.h"
@@ -35,18 +35,27 @@ bool is_equality_identity(Oid type, Oid collation) {
   return DatumGetBool(OidFunctionCall1Coll(equal_image, collation, ObjectIdGetDatum(base)));
 }
 
-std::string hash_expression(Oid table) {
+// The hash means the same on every server: values whose hash depends on OIDs, such as enums, and values of types that are
+// not the server's own are hashed as text.
+std::string hash_expression(Oid table, bool in_utf8) {
   std::string fields;
   for (const Row &row : query(
            R"(SELECT pg_catalog.quote_ident(attname), atttypid, attcollation FROM pg_catalog.pg_attribute
                WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
            {std::to_string(table)})) {
     Oid type = static_cast<Oid>(std::stoul(*row[1])), collation = static_cast<Oid>(std::stoul(*row[2]));
-    bool by_type = guarded([=] { return is_equality_identity(getBaseType(type), collation); });
+    std::string column = "t." + *row[0];
+    bool by_type = guarded([=] {
+      Oid base = getBaseType(type);
+      return base < FirstUnpinnedObjectId && is_equality_identity(base, collation);
+    });
     if (!fields.empty()) fields += ", ";
     // Not a cast: there may be one of the user's own.
-    fields +=
-        by_type ? "t." + *row[0] : "pg_catalog.num_nulls(t." + *row[0] + "), pg_catalog.concat(t." + *row[0] + ")";
+    std::string as_text = "pg_catalog.concat(" + column + ")";
+    if (in_utf8 && (!by_type || OidIsValid(collation)))
+      fields += "pg_catalog.num_nulls(" + column + "), pg_catalog.convert_to(" + as_text + ", 'UTF8')";
+    else
+      fields += by_type ? column : "pg_catalog.num_nulls(" + column + "), " + as_text;
   }
   if (fields.empty()) return "pg_catalog.count(*)";
   return "COALESCE(pg_catalog.sum(pg_catalog.hash_record_extended(ROW(" + fields + "), 0)), 0)";
@@ -91,13 +100,33 @@ const char *frozen_state_of(Oid table) {
 
 }  // namespace
 
-Content read_content(Oid table, bool with_hash) {
-  std::string hash = with_hash ? hash_expression(table) : "NULL";
-  std::vector<Row> rows = query("SELECT pg_catalog.count(*), " + hash + " FROM ONLY " + qualified(table) + " t");
+std::string content_query(Oid table, const std::string &from, bool with_hash, bool in_utf8) {
+  return "SELECT pg_catalog.count(*), " + (with_hash ? hash_expression(table, in_utf8) : "NULL") + " FROM " + from +
+         " t";
+}
+
+Content read_content(Oid table, bool with_hash, bool in_utf8) {
+  // Text of a timestamptz within an array, say.
+  set_local("TimeZone", "UTC");
+  std::vector<Row> rows = query(content_query(table, "ONLY " + qualified(table), with_hash, in_utf8));
+  return content_of(rows[0]);
+}
+
+Content content_of(const Row &row) {
   Content content;
-  content.rows = std::stoull(*rows[0][0]);
-  if (with_hash) content.hash = *rows[0][0] + ":" + *rows[0][1];
+  content.rows = std::stoull(*row[0]);
+  if (row[1]) content.hash = *row[0] + ":" + *row[1];
   return content;
+}
+
+Content sum_of(const Content &one, const Content &other) {
+  Content sum;
+  sum.rows = one.rows + other.rows;
+  if (one.hash.empty() || other.hash.empty()) return sum;
+  sum.hash = std::to_string(sum.rows) + ":" +
+             *query_value("SELECT $1::numeric + $2::numeric",
+                          {one.hash.substr(one.hash.find(':') + 1), other.hash.substr(other.hash.find(':') + 1)});
+  return sum;
 }
 
 std::optional<std::string> frozen_state(Oid table) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "pg/server.hpp"
+#include "pg/spi.hpp"
 
 namespace pagila_repl {
 
@@ -13,10 +14,18 @@ struct Content {
   std::string hash;  // "rows:sum of hashes"; empty if only counted
 };
 
-// Reads the whole table (ONLY it, not its children). Equal content gives equal hashes; a column whose type's equality
-// is not identity (numeric 1.0 = 1.00) is hashed as the text its output function gives, so different content of such
-// columns differs too.
-Content read_content(Oid table, bool with_hash);
+// Reads the whole table (ONLY it, not its children). Equal content gives equal hashes, on any server with the same output
+// settings and, unless in_utf8, the same encoding; a column whose type's equality is not identity (numeric 1.0 = 1.00) is
+// hashed as the text its output function gives, so different content of such columns differs too. Sets TimeZone until
+// the end of the transaction.
+Content read_content(Oid table, bool with_hash, bool in_utf8 = false);
+
+// The query behind it, for a table of these columns found elsewhere: `from` is what follows FROM. Its one row becomes
+// content by content_of.
+std::string content_query(Oid table, const std::string &from, bool with_hash, bool in_utf8);
+Content content_of(const Row &row);
+// Of two tables taken together.
+Content sum_of(const Content &one, const Content &other);
 
 // File, blocks, and the LSN of the visibility map of a table every page of which is all-frozen; nothing if some page is
 // not, or the table is not a logged heap. Any change of a row clears the page's bit (visibilitymap_clear), and setting

@@ -6,6 +6,7 @@
 
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "pg/spi.hpp"
 #include "target/route_rows.hpp"
 
 extern "C" {
@@ -54,8 +55,9 @@ int read_stream(void *buffer, int least, int most) {
 }
 
 // Of COPY's options those that say how the rows are written; FREEZE and ENCODING are ours to say.
-List *options_for(const char *statement, const char *encoding, bool freeze, List **columns) {
+List *options_for(const char *statement, const char *encoding, bool binary, bool freeze, List **columns) {
   List *options = NIL;
+  if (binary) options = lappend(options, makeDefElem(pstrdup("format"), (Node *)makeString(pstrdup("binary")), -1));
   if (*statement != '\0') {
     auto *copy = castNode(CopyStmt, linitial_node(RawStmt, raw_parser(statement, RAW_PARSE_DEFAULT))->stmt);
     *columns = copy->attlist;
@@ -72,10 +74,10 @@ List *options_for(const char *statement, const char *encoding, bool freeze, List
 }
 
 uint64 copy(Oid table, const char *statement, const char *const *columns, int column_count, const char *encoding,
-            bool through_root) {
+            bool binary, bool through_root) {
   List *names = NIL;
   for (int i = 0; i < column_count; i++) names = lappend(names, makeString(pstrdup(columns[i])));
-  List *options = options_for(statement, encoding, !through_root, &names);
+  List *options = options_for(statement, encoding, binary, !through_root, &names);
 
   PushActiveSnapshot(GetTransactionSnapshot());
   Relation relation = table_open(table, RowExclusiveLock);
@@ -107,6 +109,16 @@ std::string place_in(const std::string &context) {
 
 }  // namespace
 
+void empty_table(Oid top) {
+  for (const Row &row : query(
+           R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind = 'r'
+                 AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
+           {std::to_string(top)}))
+    execute("TRUNCATE TABLE ONLY " + *row[0]);
+}
+
 uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const CopyProgress &told) {
   Stream ours{&rows, &told, 0};
   stream = &ours;
@@ -116,9 +128,9 @@ uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const CopyProgress
   const char *const *columns = names.data();
   int column_count = static_cast<int>(names.size());
   Oid table = order.table;
-  bool through_root = order.through_root;
+  bool through_root = order.through_root, binary = order.binary;
   try {
-    return guarded([=] { return copy(table, statement, columns, column_count, encoding, through_root); });
+    return guarded([=] { return copy(table, statement, columns, column_count, encoding, binary, through_root); });
   } catch (const Error &error) {
     Error placed = error;
     placed.context = place_in(error.context);

@@ -1,4 +1,4 @@
-// Fills a staged table with rows from a stream of COPY text, through the server's own COPY, frozen.
+// Fills a staged table with rows from a stream of COPY text or binary, through the server's own COPY, frozen.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,11 @@ struct CopyOrder {
   std::vector<std::string> columns;  // used when there is no statement
   std::string encoding;              // of the stream
   bool through_root = false;         // a partitioned table: rows are routed to its leaves
+  bool binary = false;               // the stream is COPY's binary format; used when there is no statement
 };
+
+// Truncates a staged table, or all leaves of a partition tree. Needs a transaction.
+void empty_table(Oid top);
 
 // Told now and then while rows go in, how many and how many bytes of them.
 using CopyProgress = std::function<void(uint64_t rows, uint64_t bytes)>;

@@ -8,6 +8,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/copy_table.hpp"
+#include "target/disk_reserve.hpp"
 
 namespace pagila_repl {
 
@@ -111,16 +112,6 @@ std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
   return groups;
 }
 
-void truncate(Oid top) {
-  for (const Row &row : query(
-           R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-               WHERE c.relkind = 'r'
-                 AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
-           {std::to_string(top)}))
-    execute("TRUNCATE TABLE ONLY " + *row[0]);
-}
-
 // The server's message without the bytes of the file it quotes: `invalid input syntax for type integer: "x"`, `value "9"
 // is out of range`. The place in the file says which they are.
 Error without_data(const Error &error) {
@@ -158,8 +149,10 @@ uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltal
   const PlannedRows &rows = *fill.rows;
   CopyOrder order{fill.table, rows.copy_statement, fill.columns, rows.encoding, fill.through_root};
   std::unique_ptr<ByteSource> stream = open_rows(rows);
+  DiskReserve reserve;
   CopyProgress told = [&](uint64_t copied, uint64_t bytes) {
     PR_FAULT("copy");
+    reserve.wrote(bytes);
     telltale.copied(rows, copied, bytes);
   };
   try {
@@ -184,7 +177,7 @@ void check_count(const Fill &fill, uint64_t copied) {
 
 void fill_group(const FillGroup &group, const OpenRows &open_rows, RunRecord &record, Telltale &telltale,
                 ExpectedRows &expected) {
-  truncate(group.top);
+  empty_table(group.top);
   for (const Fill &fill : group.fills) {
     const PlannedRows &rows = *fill.rows;
     record.begin_step("table", rows.table.schema, rows.table.name);

@@ -232,9 +232,10 @@ void find_changed_objects(const std::string &oids, const std::string &names, Dri
 
 // A description with the names the stage will be seen under.
 std::string seen(const Stage &stage, std::string expression) {
-  for (const StagedSchema &schema : stage.schemas)
-    expression =
-        "pg_catalog.replace(" + expression + "," + quote_literal(schema.stage) + "," + quote_literal(schema.name) + ")";
+  // From the last on: the name of the first begins that of the tenth.
+  for (auto schema = stage.schemas.rbegin(); schema != stage.schemas.rend(); ++schema)
+    expression = "pg_catalog.replace(" + expression + "," + quote_literal(schema->stage) + "," +
+                 quote_literal(schema->name) + ")";
   return expression;
 }
 
@@ -254,7 +255,7 @@ void write_objects(const Stage &stage, const std::string &run) {
 }
 
 // Carried types are in the live schemas still.
-void write_types(const LoadPlan &plan, const LoadRequest &request, const Stage &stage, const std::string &run) {
+void write_types(const LoadPlan &plan, const RunOptions &options, const Stage &stage, const std::string &run) {
   for (const CarriedType &type : stage.carried)
     execute(
         R"(INSERT INTO pagila_repl.managed_object (run_id, classid, objid, schema_name, identity, definition_hash)
@@ -268,7 +269,7 @@ void write_types(const LoadPlan &plan, const LoadRequest &request, const Stage &
              FROM pg_catalog.pg_type t
             WHERE m.run_id = $1::bigint AND m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
               AND t.oid = m.objid AND m.schema_name = $2 AND t.typname = $3::name)",
-        {run, type.type.schema, type.type.name, statement_hash(type, request)});
+        {run, type.type.schema, type.type.name, statement_hash(type, options)});
 }
 
 void write_content(const Stage &stage, const std::string &run, const ContentHashes &hashes) {
@@ -406,15 +407,15 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
   return drift;
 }
 
-void check_drift(const Drift &drift, const LoadRequest &request) {
-  if (!drift.modified.empty() && !request.overwrite_modified)
+void check_drift(const Drift &drift, const RunOptions &options) {
+  if (!drift.modified.empty() && !options.overwrite_modified)
     throw Error("55000", "the target was changed since the last run", listed(drift.modified),
                 "Give on_modified => 'overwrite' to lose these changes.");
-  if (!drift.unmanaged.empty() && !request.drop_unmanaged)
+  if (!drift.unmanaged.empty() && !options.drop_unmanaged)
     throw Error("2BP01", "the schemas to replace hold objects that no run created", listed(drift.unmanaged),
                 "Move them to another schema, or give on_unmanaged => 'drop' to lose them.");
   if (drift.dependents.empty()) return;
-  if (!request.drop_dependents)
+  if (!options.drop_dependents)
     throw Error("2BP01", "objects in other schemas depend on what would be replaced", listed(drift.dependents),
                 "Drop them first, or give on_dependents => 'drop' to lose them.");
   std::vector<std::string> cannot;
@@ -440,12 +441,12 @@ int64_t run_behind(const std::vector<std::string> &schemas) {
   });
 }
 
-void write_manifest(const LoadPlan &plan, const LoadRequest &request, const Stage &stage, int64_t run_id,
+void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage &stage, int64_t run_id,
                     const ContentHashes &hashes) {
   in_transaction([&] {
     as_extension_owner([&] {
       write_objects(stage, std::to_string(run_id));
-      write_types(plan, request, stage, std::to_string(run_id));
+      write_types(plan, options, stage, std::to_string(run_id));
       write_content(stage, std::to_string(run_id), hashes);
     });
   });

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/load_request.hpp"
+#include "core/run_options.hpp"
 #include "target/stage.hpp"
 
 namespace pagila_repl {
@@ -31,8 +31,8 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
 // Differs when any definition in the database has changed. Cheap: it hashes nothing.
 std::string catalog_signature();
-// Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the request allows it.
-void check_drift(const Drift &drift, const LoadRequest &request);
+// Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the options allows it.
+void check_drift(const Drift &drift, const RunOptions &options);
 
 // The run whose copy is visible in all of these schemas and nothing else, 0 if there is none.
 int64_t run_behind(const std::vector<std::string> &schemas);
@@ -45,7 +45,7 @@ using ContentHashes = std::map<Oid, std::string>;
 
 // Records what the stage consists of; made before publishing, valid after it, since it knows objects by OID. Counts once
 // pagila_repl.copy names the run.
-void write_manifest(const LoadPlan &plan, const LoadRequest &request, const Stage &stage, int64_t run_id,
+void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage &stage, int64_t run_id,
                     const ContentHashes &hashes);
 // Removes what is recorded of copies that are not visible any more.
 void forget_replaced_copies();

@@ -12,6 +12,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/disk_reserve.hpp"
 #include "target/manifest.hpp"
 #include "target/relation_locks.hpp"
 
@@ -24,7 +25,9 @@ using std::chrono::milliseconds;
 
 // Between the plan and now the schemas may have been dropped, made or renamed by someone.
 void check_same_schemas(const Stage &stage) {
-  for (const StagedSchema &schema : stage.schemas) {
+  std::vector<StagedSchema> schemas = stage.schemas;
+  schemas.insert(schemas.end(), stage.vanished.begin(), stage.vanished.end());
+  for (const StagedSchema &schema : schemas) {
     Value now = query_value("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {schema.name});
     Oid oid = now ? static_cast<Oid>(std::stoul(*now)) : InvalidOid;
     if (oid != schema.live_oid)
@@ -36,7 +39,8 @@ void check_same_schemas(const Stage &stage) {
 
 std::vector<std::string> names_of(const Stage &stage) {
   std::vector<std::string> names;
-  for (const StagedSchema &schema : stage.schemas) names.push_back(schema.name);
+  for (const auto *replaced : {&stage.schemas, &stage.vanished})
+    for (const StagedSchema &schema : *replaced) names.push_back(schema.name);
   return names;
 }
 
@@ -46,11 +50,11 @@ struct LastLook {
   Drift drift;
 };
 
-LastLook look(const Stage &stage, const LoadRequest &request) {
+LastLook look(const Stage &stage, const RunOptions &options) {
   LastLook look;
   look.signature = catalog_signature();
   look.drift = find_drift(names_of(stage), stage.carried);
-  check_drift(look.drift, request);
+  check_drift(look.drift, options);
   return look;
 }
 
@@ -66,9 +70,9 @@ Drift look_again(const Stage &stage, const LastLook &last) {
   return drift;
 }
 
-// Returns remarks on what is lost because the request allows it.
-std::string drop_what_is_allowed(const Drift &drift, const LoadRequest &request) {
-  check_drift(drift, request);
+// Returns remarks on what is lost because the options allow it.
+std::string drop_what_is_allowed(const Drift &drift, const RunOptions &options) {
+  check_drift(drift, options);
   for (const std::string &drop : drift.drops) execute(drop);
   std::string remarks;
   for (const std::string &lost : drift.modified) remarks += "; overwritten: " + lost;
@@ -87,6 +91,8 @@ void swap_names(const Stage &stage) {
     move_extensions(schema.live_oid, schema.name);
     move_types(stage.carried, schema.name, schema.old, schema.name);
   }
+  for (const StagedSchema &schema : stage.vanished)
+    execute("ALTER SCHEMA " + quote(schema.name) + " RENAME TO " + quote(schema.old));
 }
 
 void record_swap(const Stage &stage, int64_t run_id) {
@@ -102,14 +108,19 @@ void record_swap(const Stage &stage, int64_t run_id) {
              ON CONFLICT (schema_name) DO UPDATE SET run_id = excluded.run_id)",
           {schema.name, run});
     }
+    for (const StagedSchema &schema : stage.vanished) {
+      execute("INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id) VALUES ($1::oid, $2, $3::bigint)",
+              {std::to_string(schema.live_oid), schema.old, run});
+      execute("DELETE FROM pagila_repl.copy WHERE schema_name = $1", {schema.name});
+    }
   });
 }
 
-void try_to_publish(const Stage &stage, const LoadRequest &request, const std::string &message, RelationLocks &locks,
+void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, RelationLocks &locks,
                     RunRecord &record) {
-  LastLook last = look(stage, request);
+  LastLook last = look(stage, options);
   locks.take(stage.live_oids());
-  std::string lost = drop_what_is_allowed(look_again(stage, last), request);
+  std::string lost = drop_what_is_allowed(look_again(stage, last), options);
   swap_names(stage);
   record_swap(stage, record.id());
   record.succeeded(message + lost);
@@ -117,16 +128,17 @@ void try_to_publish(const Stage &stage, const LoadRequest &request, const std::s
 
 }  // namespace
 
-void publish(const Stage &stage, const LoadRequest &request, const std::string &message, RunRecord &record) {
+void publish(const Stage &stage, const RunOptions &options, const std::string &message, RunRecord &record) {
+  check_disk_reserve();
   RelationLocks locks;
-  Clock::time_point give_up = Clock::now() + milliseconds(request.swap_budget_ms);
+  Clock::time_point give_up = Clock::now() + milliseconds(options.swap_budget_ms);
   // A try that fails undoes a subtransaction: aborting the transaction would release the locks of the run.
   in_transaction([&] {
     set_local("synchronous_commit", "on");
     for (;;) {
       check_same_schemas(stage);
       try {
-        in_subtransaction([&] { try_to_publish(stage, request, message, locks, record); });
+        in_subtransaction([&] { try_to_publish(stage, options, message, locks, record); });
         break;
       } catch (const Error &error) {
         if (!is_lock_failure(error.sqlstate)) throw;
@@ -134,7 +146,7 @@ void publish(const Stage &stage, const LoadRequest &request, const std::string &
       if (Clock::now() >= give_up)
         throw Error("55P03", "could not lock the schemas to replace within the swap budget",
                     "Other sessions held locks on their tables at every try for " +
-                        std::to_string(request.swap_budget_ms) + " ms.",
+                        std::to_string(options.swap_budget_ms) + " ms.",
                     "End long transactions that read the target, or raise pagila_repl.swap_budget.");
       locks.let_readers_pass();
     }

@@ -3,15 +3,15 @@
 
 #include <string>
 
-#include "core/load_request.hpp"
+#include "core/run_options.hpp"
 #include "target/audit.hpp"
 #include "target/stage.hpp"
 
 namespace pagila_repl {
 
 // Locks every relation that is replaced, checks once more that nothing came in between, renames. Tries again, in another
-// order, while readers hold locks: each try holds up readers for at most 200 ms. Throws 55P03 when the request's budget
+// order, while readers hold locks: each try holds up readers for at most 200 ms. Throws 55P03 when the options's budget
 // is used up; 55000 or 2BP01 as check_drift.
-void publish(const Stage &stage, const LoadRequest &request, const std::string &message, RunRecord &record);
+void publish(const Stage &stage, const RunOptions &options, const std::string &message, RunRecord &record);
 
 }  // namespace pagila_repl

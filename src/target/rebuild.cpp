@@ -5,26 +5,11 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/disk_reserve.hpp"
 
 namespace pagila_repl {
 
 namespace {
-
-std::string seen_as(const Stage &stage, const std::string &stage_name) {
-  for (const StagedSchema &schema : stage.schemas)
-    if (schema.stage == stage_name) return schema.name;
-  return stage_name;
-}
-
-// Server messages name the stage; a reader knows only the schema.
-Error in_seen_names(const Error &error, const Stage &stage) {
-  Error seen = error;
-  for (const StagedSchema &schema : stage.schemas)
-    for (std::string *text : {&seen.message, &seen.detail, &seen.hint})
-      for (size_t at = text->find(schema.stage); at != std::string::npos; at = text->find(schema.stage, at))
-        text->replace(at, schema.stage.size(), schema.name);
-  return seen;
-}
 
 template <class Work>
 void step(RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
@@ -47,13 +32,17 @@ void step(RunRecord &record, const Stage &stage, const std::string &kind, const 
 
 }  // namespace
 
+void build(const std::vector<std::string> &statements, const std::string &tablespace) {
+  if (!tablespace.empty()) set_local("default_tablespace", tablespace);
+  for (const std::string &statement : statements) execute(statement);
+}
+
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
   for (const Stripped &stripped : stage.stripped) {
     if (stripped.group != group) continue;
-    step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, stage.runs_own_code, [&] {
-      if (!stripped.tablespace.empty()) set_local("default_tablespace", stripped.tablespace);
-      for (const std::string &statement : stripped.create) execute(statement);
-    });
+    if (group == Stripped::Group::index) check_disk_reserve();
+    step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, stage.runs_own_code,
+         [&] { build(stripped.create, stripped.tablespace); });
     PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
   }
 }
@@ -87,12 +76,12 @@ void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) 
   }
 }
 
-void analyze(const Stage &stage, RunRecord &record) {
+void analyze(const Stage &stage, RunRecord &record, const std::string &kinds) {
   std::vector<Row> tables = in_transaction([&] {
     return query(
         R"(SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p', 'm') ORDER BY c.relkind = 'p', 1, 2)",
-        {array_literal(stage.stage_oids())});
+            WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind = ANY ($2::"char"[]) ORDER BY c.relkind = 'p', 1, 2)",
+        {array_literal(stage.stage_oids()), kinds});
   });
   for (const Row &row : tables)
     step(record, stage, "analyze", seen_as(stage, *row[0]), *row[1], stage.runs_own_code, [&] {

@@ -8,10 +8,14 @@
 
 namespace pagila_repl {
 
+// Runs statements of Stripped::create within the caller's transaction.
+void build(const std::vector<std::string> &statements, const std::string &tablespace);
+
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // Sequences last: setval is not transactional, so nothing that may fail on them comes after.
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record);
-void analyze(const Stage &stage, RunRecord &record);
+// `kinds`: array literal of relkinds.
+void analyze(const Stage &stage, RunRecord &record, const std::string &kinds = "{r,p,m}");
 
 }  // namespace pagila_repl

@@ -14,6 +14,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/real_names.hpp"
 #include "target/schema_properties.hpp"
 
 extern "C" {
@@ -36,11 +37,11 @@ void rename_schema(const std::string &from, const std::string &to) {
   execute("ALTER SCHEMA " + quote(from) + " RENAME TO " + quote(to));
 }
 
-// Runs the statements of a plan as the session's role, by the policies of the request.
+// Runs the statements of a plan as the session's role, by the policies of the options.
 class ShapeMaker {
  public:
-  ShapeMaker(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried)
-      : plan_(plan), request_(request) {
+  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried)
+      : plan_(plan), options_(options) {
     for (const CarriedType &type : carried) carried_.insert({type.schema, type.name});
   }
 
@@ -79,7 +80,7 @@ class ShapeMaker {
   bool run_if_permitted(const std::string &text, const std::string &role = {});
 
   const LoadPlan &plan_;
-  const LoadRequest &request_;
+  const RunOptions &options_;
   std::set<std::pair<std::string, std::string>> carried_;
   std::map<std::string, int> skipped_;
 };
@@ -112,7 +113,7 @@ void ShapeMaker::make_grant(const ShapeStatement &statement) {
 
 void ShapeMaker::make_owned(const ShapeStatement &statement) {
   const std::vector<std::string> &roles = statement.what.roles;
-  if (!request_.keep_owners) {
+  if (!options_.keep_owners) {
     skipped_["owners skipped as asked"]++;
   } else if (!roles.empty() && !exists(roles[0])) {
     skipped_["owners skipped, their roles do not exist"]++;
@@ -141,7 +142,11 @@ bool ShapeMaker::run_if_permitted(const std::string &text, const std::string &ro
 }
 
 void ShapeMaker::make_extension(const Statement &what, const std::string &text) {
-  if (query_value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = $1", {what.name})) return;
+  // CREATE LANGUAGE without a handler, which pg_dump writes, is to the parser CREATE EXTENSION.
+  if (query_value(R"(SELECT 1 FROM pg_catalog.pg_extension WHERE extname = $1
+                     UNION ALL SELECT 1 FROM pg_catalog.pg_language WHERE lanname = $1)",
+                  {what.name}))
+    return;
   bool in_stage = false;
   for (const std::string &schema : plan_.schemas) in_stage = in_stage || schema == what.schema;
   // Anywhere else it would stay if the run failed.
@@ -210,24 +215,6 @@ void take_names_back(const StagedSchema &schema) {
   if (schema.live_oid != InvalidOid) rename_schema(schema.old, schema.name);
 }
 
-// True if a function written in the dump is called by a constraint, a column's expression, an index or a domain.
-bool runs_own_code(const Stage &stage) {
-  return query_value(
-             R"(SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
-                     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-                WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.pronamespace = ANY ($1::oid[])
-                  AND l.lanname NOT IN ('c', 'internal')
-                  AND d.classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,
-                                    'pg_catalog.pg_attrdef'::pg_catalog.regclass,
-                                    'pg_catalog.pg_class'::pg_catalog.regclass,
-                                    'pg_catalog.pg_type'::pg_catalog.regclass,
-                                    'pg_catalog.pg_operator'::pg_catalog.regclass,
-                                    'pg_catalog.pg_cast'::pg_catalog.regclass)
-                LIMIT 1)",
-             {array_literal(stage.stage_oids())})
-      .has_value();
-}
-
 std::vector<std::string> extensions_in(Oid schema) {
   std::vector<std::string> names;
   for (const Row &row :
@@ -273,8 +260,9 @@ std::vector<std::string> Stage::stage_oids() const {
 
 std::vector<std::string> Stage::live_oids() const {
   std::vector<std::string> oids;
-  for (const StagedSchema &schema : schemas)
-    if (schema.live_oid != InvalidOid) oids.push_back(to_text(schema.live_oid));
+  for (const auto *replaced : {&schemas, &vanished})
+    for (const StagedSchema &schema : *replaced)
+      if (schema.live_oid != InvalidOid) oids.push_back(to_text(schema.live_oid));
   return oids;
 }
 
@@ -282,6 +270,23 @@ const StagedSchema &Stage::of(const std::string &name) const {
   for (const StagedSchema &schema : schemas)
     if (schema.name == name) return schema;
   throw Error("3F000", "schema \"" + name + "\" does not exist", "The dump creates nothing in it.");
+}
+
+std::string seen_as(const Stage &stage, const std::string &stage_name) {
+  for (const StagedSchema &schema : stage.schemas)
+    if (schema.stage == stage_name) return schema.name;
+  return stage_name;
+}
+
+// Server messages name the stage; a reader knows only the schema.
+Error in_seen_names(const Error &error, const Stage &stage) {
+  Error seen = error;
+  // From the last on: the name of the first begins that of the tenth.
+  for (auto schema = stage.schemas.rbegin(); schema != stage.schemas.rend(); ++schema)
+    for (std::string *text : {&seen.message, &seen.detail, &seen.hint})
+      for (size_t at = text->find(schema->stage); at != std::string::npos; at = text->find(schema->stage, at))
+        text->replace(at, schema->stage.size(), schema->name);
+  return seen;
 }
 
 void check_stage_is_there(const Stage &stage) {
@@ -320,6 +325,24 @@ void check_may_replace(const std::vector<std::string> &schemas) {
                 "Not relocatable: " + *fixed[0][0] + ".", "Create them in a schema of their own.");
 }
 
+std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id) {
+  std::vector<StagedSchema> schemas;
+  for (const std::string &name : names) {
+    StagedSchema schema;
+    schema.name = name;
+    schema.old = "pagila_repl_removed_" + std::to_string(run_id) + "_" + std::to_string(schemas.size() + 1);
+    schema.live_oid = schema_oid(name);
+    if (schema.live_oid == InvalidOid) continue;
+    std::vector<std::string> extensions = extensions_in(schema.live_oid);
+    if (!extensions.empty())
+      throw Error("2BP01", "an extension is in a schema that the source has no more",
+                  "Extension \"" + extensions[0] + "\" is in schema \"" + name + "\".",
+                  "Move it to another schema with ALTER EXTENSION ... SET SCHEMA, or drop it.");
+    schemas.push_back(schema);
+  }
+  return schemas;
+}
+
 void under_real_names(const Stage &stage, const std::function<void()> &work) {
   std::map<std::string, std::vector<std::string>> moved;
   for (const StagedSchema &schema : stage.schemas) {
@@ -347,7 +370,7 @@ void move_extensions(Oid from, const std::string &to) {
   });
 }
 
-Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried,
+Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   int64_t run_id) {
   return in_transaction([&] {
     // What the server says of the statements is not news to the caller; errors come anyway.
@@ -364,7 +387,7 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::v
     PR_FAULT("shape");
 
     carry_defaults(plan, stage.schemas, true);
-    ShapeMaker maker(plan, request, carried);
+    ShapeMaker maker(plan, options, carried);
     maker.make();
     stage.remarks = maker.remarks();
 
@@ -372,7 +395,7 @@ Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::v
     set_local("default_tablespace", "");
     set_local("standard_conforming_strings", "on");
     carry_defaults(plan, stage.schemas, false);
-    stage.runs_own_code = runs_own_code(stage);
+    stage.runs_own_code = needs_real_names(stage.stage_oids());
     // The definitions are printed with the names that hold when they are run again.
     if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
     for (StagedSchema &schema : stage.schemas) {

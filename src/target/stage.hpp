@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/load_plan.hpp"
-#include "core/load_request.hpp"
+#include "core/run_options.hpp"
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
 #include "target/schema_properties.hpp"
@@ -25,7 +26,8 @@ struct StagedSchema {
 
 struct Stage {
   std::vector<StagedSchema> schemas;
-  std::vector<Stripped> stripped;  // what is to be built again once the rows are in
+  std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
+  std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
   std::vector<std::string> remarks;  // what was skipped
   std::vector<std::string> objects;  // what the schemas hold once stripped, by catalog and OID, sorted
@@ -42,13 +44,21 @@ struct Stage {
 // 0A000. Needs a transaction.
 void check_may_replace(const std::vector<std::string> &schemas);
 
+// The name that a schema of the stage, or any other, will be seen by.
+std::string seen_as(const Stage &stage, const std::string &stage_name);
+// Server messages name the stage; a reader knows only the schema.
+Error in_seen_names(const Error &error, const Stage &stage);
+
 // Throws 42P01 if someone has dropped it.
 void check_stage_is_there(const Stage &stage);
 
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
-Stage stage_shape(const LoadPlan &plan, const LoadRequest &request, const std::vector<CarriedType> &carried,
+Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   int64_t run_id);
+// Live schemas that publishing is to remove, for Stage::vanished. Throws 2BP01 if an extension is in one. Needs a
+// transaction.
+std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id);
 
 // Runs the work, within the caller's transaction, while the stage has the names and rights it is to be seen with. Nobody
 // else sees that; DDL on those schemas waits until the transaction ends.

@@ -19,6 +19,19 @@ namespace pagila_repl {
 
 namespace {
 
+Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
+
+Stripped stripped_of(Stripped::Group group, const std::string &kind, const std::string &schema,
+                     const std::string &object, const std::vector<std::string> &create = {}) {
+  Stripped stripped;
+  stripped.group = group;
+  stripped.kind = kind;
+  stripped.schema = schema;
+  stripped.object = object;
+  stripped.create = create;
+  return stripped;
+}
+
 // Rules and triggers of tables. `clones` of triggers on partitions come back with their parents; only their state is kept.
 std::vector<Stripped> strip_triggers(const std::string &schemas) {
   std::vector<Stripped> stripped;
@@ -32,7 +45,7 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
               ORDER BY t.tgparentid <> 0, c.relname, t.tgname)",
            {schemas})) {
     bool clone = *row[5] != "0";
-    Stripped trigger{Stripped::Group::trigger, "trigger", *row[7], *row[1], {}, {}};
+    Stripped trigger = stripped_of(Stripped::Group::trigger, "trigger", *row[7], *row[1]);
     if (!clone) {
       execute("DROP TRIGGER " + *row[2] + " ON " + *row[0]);
       trigger.create.push_back(*row[3]);
@@ -55,7 +68,7 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename)",
            {schemas})) {
-    Stripped rule{Stripped::Group::trigger, "rule", *row[6], *row[1], {*row[3]}, {}};
+    Stripped rule = stripped_of(Stripped::Group::trigger, "rule", *row[6], *row[1], {*row[3]});
     execute("DROP RULE " + *row[2] + " ON " + *row[0]);
     static const std::map<std::string, std::string> switches = {
         {"D", "DISABLE RULE "}, {"R", "ENABLE REPLICA RULE "}, {"A", "ENABLE ALWAYS RULE "}};
@@ -84,13 +97,19 @@ std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
   for (const Row &row : query(
            R"(SELECT k.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), k.conname,
                     pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'),
-                    n.nspname
+                    n.nspname, k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid,
+                    k.confrelid, COALESCE(pg_catalog.pg_partition_root(k.confrelid), k.confrelid)::oid
                FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND k.contype = 'f' AND k.conparentid = 0
               ORDER BY c.relname, k.conname)",
            {schemas})) {
-    Stripped key{Stripped::Group::constraint, "constraint", *row[5], *row[2], {constraint_definition(*row[0])}, {}};
+    Stripped key =
+        stripped_of(Stripped::Group::constraint, "constraint", *row[5], *row[2], {constraint_definition(*row[0])});
+    key.table = to_oid(row[6]);
+    key.tree = to_oid(row[7]);
+    key.referenced = to_oid(row[8]);
+    key.referenced_tree = to_oid(row[9]);
     execute("ALTER TABLE " + *row[1] + " DROP CONSTRAINT " + *row[3]);
     if (row[4])
       key.create.push_back("COMMENT ON CONSTRAINT " + *row[3] + " ON " + *row[1] + " IS " + quote_literal(*row[4]));
@@ -105,14 +124,18 @@ std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
   for (const Row &row : query(
            R"(SELECT k.oid, CASE WHEN k.conrelid <> 0 THEN 'TABLE ' ELSE 'DOMAIN ' END,
                      pg_catalog.format('%I.%I', n.nspname, COALESCE(c.relname, t.typname)), k.conname,
-                     pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'), n.nspname
+                     pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'), n.nspname,
+                     k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid
                 FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                      LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
                      JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
                WHERE n.oid = ANY ($1::oid[]) AND k.contype = 'c' AND NOT k.convalidated AND k.coninhcount = 0
                ORDER BY 2, 3, 4)",
            {schemas})) {
-    Stripped check{Stripped::Group::constraint, "constraint", *row[6], *row[3], {constraint_definition(*row[0])}, {}};
+    Stripped check =
+        stripped_of(Stripped::Group::constraint, "constraint", *row[6], *row[3], {constraint_definition(*row[0])});
+    check.table = to_oid(row[7]);
+    check.tree = to_oid(row[8]);
     execute("ALTER " + *row[1] + *row[2] + " DROP CONSTRAINT " + *row[4]);
     if (row[5])
       check.create.push_back("COMMENT ON CONSTRAINT " + *row[4] + " ON " + (*row[1] == "DOMAIN " ? *row[1] : "") +
@@ -128,10 +151,11 @@ std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
 }
 
 struct Index {
-  std::string oid, parent, root, schema, table, name, quoted, qualified, constraint, quoted_constraint;
+  std::string oid, parent, root, schema, table, table_oid, tree, name, quoted, qualified, constraint, quoted_constraint;
   std::vector<std::string> create;
   std::string tablespace;
   std::vector<std::string> attach, settings;
+  bool of_parts;
 };
 
 std::vector<Index> read_indexes(const std::string &schemas) {
@@ -145,7 +169,8 @@ std::vector<Index> read_indexes(const std::string &schemas) {
                     i.indisclustered, i.indisreplident,
                     pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(k.oid, 'pg_constraint'),
                     (SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace WHERE oid = p.relnamespace) || '.'
-                      || pg_catalog.quote_ident(p.relname), n.nspname
+                      || pg_catalog.quote_ident(p.relname), n.nspname,
+                    c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid
                FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
                     JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -163,10 +188,13 @@ std::vector<Index> read_indexes(const std::string &schemas) {
     index.root = *row[2];
     index.schema = *row[17];
     index.table = *row[3];
+    index.table_oid = *row[18];
+    index.tree = *row[19];
     index.name = *row[4];
     index.quoted = *row[5];
     index.qualified = *row[6];
     bool partitioned = *row[11] == "t";
+    index.of_parts = partitioned;
     if (row[7]) {
       index.constraint = *row[7];
       index.quoted_constraint = *row[8];
@@ -237,12 +265,21 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
       else
         execute("ALTER TABLE " + index.table + " DROP CONSTRAINT " + index.quoted_constraint);
     }
-    stripped.push_back({Stripped::Group::index, index.constraint.empty() ? "index" : "constraint", index.schema,
-                        index.name, index.create, index.tablespace});
-    if (!index.attach.empty())
-      attached.push_back({Stripped::Group::index, "index", index.schema, index.name, index.attach, {}});
-    if (!index.settings.empty())
-      settings.push_back({Stripped::Group::setting, "setting", index.schema, index.name, index.settings, {}});
+    auto of_index = [&](Stripped::Group group, const char *kind, const std::vector<std::string> &create) {
+      Stripped part = stripped_of(group, kind, index.schema, index.name, create);
+      part.table = to_oid(index.table_oid);
+      part.tree = to_oid(index.tree);
+      part.of_parts = index.of_parts;
+      return part;
+    };
+    stripped.push_back(
+        of_index(Stripped::Group::index, index.constraint.empty() ? "index" : "constraint", index.create));
+    stripped.back().tablespace = index.tablespace;
+    if (!index.attach.empty()) {
+      attached.push_back(of_index(Stripped::Group::index, "index", index.attach));
+      attached.back().of_parts = true;
+    }
+    if (!index.settings.empty()) settings.push_back(of_index(Stripped::Group::setting, "setting", index.settings));
   }
   stripped.insert(stripped.end(), attached.begin(), attached.end());
   stripped.insert(stripped.end(), settings.begin(), settings.end());

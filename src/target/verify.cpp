@@ -45,15 +45,6 @@ void compare_counts(const ExpectedRows &expected, const std::map<Oid, uint64_t> 
   }
 }
 
-void find_invalid(const Stage &stage, std::vector<std::string> &mismatches) {
-  std::string oids = array_literal(stage.stage_oids());
-  for (const Row &row : query(
-           R"(SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-               WHERE x.relnamespace = ANY ($1::oid[]) AND NOT i.indisvalid AND x.relkind = 'i')",
-           {oids}))
-    mismatches.push_back("index " + *row[0] + " is not valid");
-}
-
 }  // namespace
 
 ContentHashes verify(const Stage &stage, const ExpectedRows &expected, bool with_content, RunRecord &record) {
@@ -67,14 +58,28 @@ ContentHashes verify(const Stage &stage, const ExpectedRows &expected, bool with
       found[expected.count(table.root) > 0 ? table.root : table.oid] += content.rows;
       if (!with_content) return;
       hashes[table.oid] = content.hash;
-      record.content_hash(table.schema, table.name, content.hash);
+      record_content_hash(record.id(), table.schema, table.name, content.hash);
       PR_FAULT("verify");
     });
   in_transaction([&] {
     compare_counts(expected, found, mismatches);
     find_invalid(stage, mismatches);
   });
-  if (mismatches.empty()) return hashes;
+  check_mismatches(mismatches);
+  return hashes;
+}
+
+void find_invalid(const Stage &stage, std::vector<std::string> &mismatches) {
+  std::string oids = array_literal(stage.stage_oids());
+  for (const Row &row : query(
+           R"(SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+               WHERE x.relnamespace = ANY ($1::oid[]) AND NOT i.indisvalid AND x.relkind = 'i')",
+           {oids}))
+    mismatches.push_back("index " + *row[0] + " is not valid");
+}
+
+void check_mismatches(const std::vector<std::string> &mismatches) {
+  if (mismatches.empty()) return;
   std::string detail;
   for (const std::string &mismatch : mismatches) detail += (detail.empty() ? "" : "\n") + mismatch;
   throw Error("XX001", "verification failed", detail, "The target is unchanged.");

@@ -12,4 +12,9 @@ namespace pagila_repl {
 // With content, returns the hash of every table and notes it in the run's steps.
 ContentHashes verify(const Stage &stage, const ExpectedRows &expected, bool with_content, RunRecord &record);
 
+// Throws XX001 with all of them if there are any.
+void check_mismatches(const std::vector<std::string> &mismatches);
+// Adds indexes of the stage that are not valid. Needs a transaction.
+void find_invalid(const Stage &stage, std::vector<std::string> &mismatches);
+
 }  // namespace pagila_repl

@@ -3,6 +3,7 @@ package PagilaTest;
 use strict;
 use warnings;
 use Exporter 'import';
+use FaultProxy;
 use File::Copy qw(copy);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -10,14 +11,15 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
-  write_file set_fault clear_fault is_stalled wait_until leader_pid);
+  write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
+  no_secret run_processes);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
-# conf => extra lines of postgresql.conf; initdb => more options for initdb.
+# conf => extra lines of postgresql.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
 sub new_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
-    $node->init(extra => ['--encoding', 'UTF8', '--locale', 'C.UTF-8', @{ $options{initdb} // [] }]);
+    $node->init(allows_streaming => $options{streaming}, extra => ['--encoding', 'UTF8', '--locale', 'C.UTF-8', @{ $options{initdb} // [] }]);
     $node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
     if ($options{faults}) {
         plan skip_all => 'PR_FAULTS_DIR is not set' unless $ENV{PR_FAULTS_DIR};
@@ -27,6 +29,37 @@ sub new_node {
     $node->safe_psql('postgres', 'CREATE DATABASE pagila');
     $node->safe_psql('pagila', 'CREATE EXTENSION pagila_repl');
     return $node;
+}
+
+# Two servers: a source that listens on 127.0.0.1 and a target that knows it as the foreign server "source". Options as of
+# new_node for the target; source => { ... }: those for the source; proxy => 1: the target reaches the source
+# through a FaultProxy; server, mapping => more options of the foreign server and the user mapping.
+# Returns (source, target, proxy).
+sub new_pair {
+    my ($name, %options) = @_;
+    plan skip_all => 'PR_FAULTS_DIR is not set' if $options{faults} && !$ENV{PR_FAULTS_DIR};
+    my %source = %{ $options{source} // {} };
+    my $source = new_node("${name}_source", %source, conf => "listen_addresses = '127.0.0.1'\n" . ($source{conf} // ''));
+    my $target = new_node("${name}_target", map { $_ => $options{$_} } grep { exists $options{$_} } qw(faults conf initdb));
+    my $proxy = $options{proxy} ? FaultProxy->start(to => '127.0.0.1:' . $source->port) : undef;
+    add_source($target, 'source', port => ($proxy // $source)->port, %options);
+    return ($source, $target, $proxy);
+}
+
+# A password that nothing but the user mapping may hold.
+my $kSecret = 'the-bird-in-the-mine';
+
+# A foreign server on the target: port => where the source is; server, mapping => more options of either.
+sub add_source {
+    my ($target, $name, %options) = @_;
+    my %server = (host => '127.0.0.1', port => $options{port}, dbname => 'pagila', trusted => 'true', %{ $options{server} // {} });
+    my %mapping = (user => scalar getpwuid($<), password => $kSecret, %{ $options{mapping} // {} });
+    my ($server, $mapping) = map { my $o = $_; join(', ', map { "$_ '$o->{$_}'" } sort keys %$o) } \%server, \%mapping;
+    # A statement with a password would be in the log.
+    $target->safe_psql('pagila', qq{SET log_statement = none; SET log_min_error_statement = panic;
+        CREATE SERVER $name FOREIGN DATA WRAPPER pagila_repl OPTIONS ($server);
+        CREATE USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS ($mapping)});
+    return;
 }
 
 # The generated sample: schema.sql, data.sql, combined.sql.
@@ -58,6 +91,13 @@ sub load_sql {
     my $arguments = join(', ', map { "'" . s/'/''/gr . "'" } grep { defined } $schema, $data);
     $arguments .= ", $_ => $options{$_}" for sort keys %options;
     return "SELECT status FROM pagila_load($arguments)";
+}
+
+# SELECT ... FROM pagila_replicate_from(...); options as SQL: workers => '2'.
+sub pull_sql {
+    my ($server, %options) = @_;
+    my $arguments = join(', ', "'$server'", map { "$_ => $options{$_}" } sort keys %options);
+    return "SELECT status FROM pagila_replicate_from($arguments)";
 }
 
 # (stdout, stderr, exit code) of psql with SQLSTATEs in its messages. Never dies.
@@ -112,24 +152,61 @@ sub dump_text {
     return $dump;
 }
 
+# What the schemas of a database hold, less those of the extension and of this test: the same text for a source and its copy.
+sub copy_of {
+    my ($node, $db) = @_;
+    $db //= 'pagila';
+    my @schemas = split /\n/, $node->safe_psql($db,
+        q{SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|pagila_repl|information_schema$|watch$)' ORDER BY 1});
+    my ($dump, $err) = run_command([ 'pg_dump', '--no-sync', (map { "--schema=$_" } @schemas), $node->connstr($db) ]);
+    die "pg_dump failed: $err" if $err =~ /error/;
+    return join("\n", sort grep { !/^\\(un)?restrict / } split /\n/, $dump);
+}
+
 # I1: nothing of the target differs from before.
 sub is_unchanged {
     my ($node, $before, $what) = @_;
     return ok(content($node) eq $before, "$what: target unchanged");
 }
 
-# I3: no stage, no replaced copy, no leader, no lock of a run.
+# I3: no stage, no replaced copy, no leader or worker, no lock of a run.
 sub no_residue {
     my ($node, $what, %options) = @_;
     my $sql = q{
       SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%')
           || ' schemas, ' || (SELECT count(*) FROM pagila_repl.leftover)
-          || ' leftovers, ' || (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader')
-          || ' leaders, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'};
-    my $clean = '0 schemas, 0 leftovers, 0 leaders, 0 locks';
+          || ' leftovers, ' || (SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pagila\_repl %')
+          || ' processes, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'};
+    my $clean = '0 schemas, 0 leftovers, 0 processes, 0 locks';
     my $found = '';
     wait_until(sub { ($found) = run_sql($node, $sql, %options); $found eq $clean }, 10);
     return is($found, $clean, "$what: no residue");
+}
+
+# I3 on the source: no session but the test's own, no exported snapshot, no slot.
+sub no_source_residue {
+    my ($node, $what, $seconds) = @_;
+    my $sql = q{
+      SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = 'pagila' AND backend_type = 'client backend'
+                 AND application_name <> current_setting('application_name'))
+          || ' sessions, ' || (SELECT count(*) FROM pg_ls_dir('pg_snapshots'))
+          || ' snapshots, ' || (SELECT count(*) FROM pg_replication_slots) || ' slots'};
+    my $clean = '0 sessions, 0 snapshots, 0 slots';
+    my $found = '';
+    wait_until(sub { ($found) = run_sql($node, $sql); $found eq $clean }, $seconds // 10);
+    return is($found, $clean, "$what: no residue on the source");
+}
+
+# I7: the password is in no log and in no row of the extension's.
+sub no_secret {
+    my (@nodes) = @_;
+    for my $node (@nodes) {
+        my $name = $node->name;
+        ok(index(slurp_file($node->logfile), $kSecret) < 0, "$name: no password in the log");
+        my ($dump) = run_command([ 'pg_dump', '--no-sync', '--schema=pagila_repl', $node->connstr('pagila') ]);
+        ok(index($dump, $kSecret) < 0, "$name: no password in a row");
+    }
+    return;
 }
 
 # Columns of the newest run, as psql prints them unaligned.
@@ -143,6 +220,13 @@ sub leader_pid {
     my ($node) = @_;
     my ($pid) = run_sql($node, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader'");
     return $pid;
+}
+
+# Process ids of the leader and the workers of runs.
+sub run_processes {
+    my ($node) = @_;
+    my ($pids) = run_sql($node, q{SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pagila\_repl %' ORDER BY 1});
+    return split /\n/, $pids;
 }
 
 sub write_file {

@@ -1,0 +1,21 @@
+// Packs what all requests share.
+
+#include "core/run_options.hpp"
+
+namespace pagila_repl {
+
+void pack(Packer &out, const RunOptions &options) {
+  out.put(options.force).put(options.verify_content).put(options.overwrite_modified).put(options.drop_unmanaged);
+  out.put(options.drop_dependents).put(options.keep_owners).put_number(options.swap_budget_ms);
+  out.put_number(options.run_timeout_ms);
+}
+
+void unpack(Unpacker &in, RunOptions &options) {
+  for (bool *flag : {&options.force, &options.verify_content, &options.overwrite_modified, &options.drop_unmanaged,
+                     &options.drop_dependents, &options.keep_owners})
+    *flag = in.flag();
+  options.swap_budget_ms = static_cast<int>(in.number());
+  options.run_timeout_ms = static_cast<int>(in.number());
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,22 @@
+// What every run can be told, whatever it reads from.
+#pragma once
+
+#include "core/packed_text.hpp"
+
+namespace pagila_repl {
+
+struct RunOptions {
+  bool force = false;               // make a new copy even if nothing changed
+  bool verify_content = true;       // hash every row, not only count
+  bool overwrite_modified = false;  // the target was changed by hand since: go on
+  bool drop_unmanaged = false;      // objects in the target that no run created: drop them
+  bool drop_dependents = false;     // objects elsewhere that depend on the target: drop them
+  bool keep_owners = true;          // apply owners where that is possible
+  int swap_budget_ms = 60000;       // how long publishing may try to get its locks
+  int run_timeout_ms = 0;           // after which the run fails; 0: never
+};
+
+void pack(Packer &out, const RunOptions &options);
+void unpack(Unpacker &in, RunOptions &options);
+
+}  // namespace pagila_repl

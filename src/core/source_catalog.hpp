@@ -1,0 +1,63 @@
+// What a source database holds, as far as a run must know before it has the shape.
+// Made by source/ from the source's catalog, used by run/.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/dump_reader.hpp"
+
+namespace pagila_repl {
+
+// A table that holds rows itself: an ordinary table or a leaf of a partition tree.
+struct SourceTable {
+  uint32_t oid = 0;   // on the source
+  uint32_t root = 0;  // of its partition tree, else its own OID
+  QualifiedName name;
+  uint64_t bytes = 0;                // heap and TOAST
+  double rows_estimate = -1;         // reltuples, -1 if never analyzed
+  std::vector<std::string> columns;  // those COPY carries: no generated, no dropped ones; in the table's order
+  std::string text_because;          // why its rows cannot travel as binary COPY; empty if they can
+  std::string refused_because;       // why it cannot be read at all (privileges, row security); empty if it can
+};
+
+// A partition tree whose rows must be routed again, because the same row may belong to another leaf here.
+struct RoutedTree {
+  QualifiedName root;
+  uint32_t oid = 0;
+  std::vector<std::string> columns;
+  std::string because;
+};
+
+// One thing that a run needs and that was looked at beforehand.
+struct Finding {
+  enum class Severity { ok, warning, error };
+  Severity severity = Severity::ok;
+  std::string check;     // connection, version, encoding, rights, extension, collation, role, tablespace, ...
+  std::string sqlstate;  // of an error
+  std::string message, hint;
+};
+
+struct SourceCatalog {
+  int version = 0;  // server_version_num
+  bool in_recovery = false;
+  std::string encoding;  // of the database, by the server's name
+  std::string database, system_identifier;
+  uint32_t database_oid = 0;
+
+  bool everything = false;               // the selection leaves nothing out
+  std::vector<std::string> schemas;      // that are wanted, empty ones too; sorted
+  std::vector<SourceTable> tables;       // wanted, largest first
+  std::vector<RoutedTree> routed;        // their leaves are in `tables` too
+  std::vector<QualifiedName> sequences;  // wanted, of any ownership, identity ones too
+  std::vector<QualifiedName> refreshes;  // wanted materialized views that are populated, in order of dependency
+  std::vector<QualifiedName> left_out;   // relations of the wanted schemas that the selection leaves out
+  std::vector<std::string> lock_order;   // quoted qualified names of wanted tables and partition roots to lock ONLY
+  std::string signature;                 // differs when any relation of the wanted schemas was made, dropped, altered
+                                         // or rewritten
+  std::vector<std::string> remarks;      // what a run leaves out: publications, event triggers, ...
+  std::vector<Finding> findings;         // errors: what is wanted and cannot be copied: large objects, ...
+};
+
+}  // namespace pagila_repl

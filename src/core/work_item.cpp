@@ -1,0 +1,54 @@
+// Orders work items and packs them for shared memory.
+
+#include "core/work_item.hpp"
+
+#include <algorithm>
+
+#include "core/packed_text.hpp"
+
+namespace pagila_repl {
+
+void set_priorities(std::vector<WorkItem> &items) {
+  for (WorkItem &item : items) item.priority = item.cost;
+  for (size_t i = items.size(); i-- > 0;)
+    for (uint32_t before : items[i].after)
+      items[before].priority = std::max(items[before].priority, items[before].cost + items[i].priority);
+}
+
+std::string encode(const std::vector<WorkItem> &items) {
+  Packer out;
+  out.put_number(static_cast<int64_t>(items.size()));
+  for (const WorkItem &item : items) {
+    out.put_number(static_cast<int>(item.kind)).put(item.step_kind).put(item.schema).put(item.object);
+    out.put_number(item.table).put(item.routed).put(item.copy_statement).put(item.columns).put(item.binary);
+    out.put_number(static_cast<int64_t>(item.bytes)).put(item.source_query).put_number(item.source_table);
+    out.put(item.with_content);
+    out.put(item.statements).put(item.tablespace);
+  }
+  return out.bytes();
+}
+
+std::vector<WorkItem> decode_work_items(std::string_view bytes) {
+  Unpacker in(bytes);
+  std::vector<WorkItem> items(static_cast<size_t>(in.number()));
+  for (WorkItem &item : items) {
+    item.kind = static_cast<WorkItem::Kind>(in.number());
+    item.step_kind = in.text();
+    item.schema = in.text();
+    item.object = in.text();
+    item.table = static_cast<uint32_t>(in.number());
+    item.routed = in.flag();
+    item.copy_statement = in.text();
+    item.columns = in.texts();
+    item.binary = in.flag();
+    item.bytes = static_cast<uint64_t>(in.number());
+    item.source_query = in.text();
+    item.source_table = static_cast<uint32_t>(in.number());
+    item.with_content = in.flag();
+    item.statements = in.texts();
+    item.tablespace = in.text();
+  }
+  return items;
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,233 @@
+// Plans the work items of a pull.
+
+#include "run/pull_work.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "pg/spi.hpp"
+#include "target/content.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+using Kind = WorkItem::Kind;
+
+std::string list_of(const std::vector<std::string> &columns, const std::string &prefix = {}) {
+  std::string list;
+  for (const std::string &column : columns) list += (list.empty() ? "" : ", ") + prefix + quote(column);
+  return list;
+}
+
+class Plan {
+ public:
+  Plan(const Stage &stage, bool with_content, bool in_utf8)
+      : stage_(stage), with_content_(with_content), in_utf8_(in_utf8) {}
+
+  void copy(const SourceTable &table) {
+    Oid oid = staged_table(stage_, table.name);
+    std::string source = quote(table.name.schema, table.name.name);
+    // COPY takes no empty column list.
+    std::string what =
+        table.columns.empty() ? "(SELECT FROM ONLY " + source + ")" : source + " (" + list_of(table.columns) + ")";
+    add_copy(oid, table.name, what, table.columns, table.text_because.empty(), table.bytes);
+    verify(oid, table);
+  }
+
+  void copy_routed(const RoutedTree &tree, bool binary, uint64_t bytes) {
+    Oid oid = staged_table(stage_, tree.root);
+    std::string source = quote(tree.root.schema, tree.root.name);
+    add_copy(oid, tree.root, "(SELECT " + list_of(tree.columns) + " FROM " + source + ")", tree.columns, binary, bytes);
+    items_.back().routed = true;
+    for (const Row &row :
+         query("SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid)", {std::to_string(oid)})) {
+      Oid part = static_cast<Oid>(std::stoul(*row[0]));
+      copy_of_[part] = copy_of_[oid];
+      bytes_of_[part] = bytes;
+    }
+  }
+
+  // Indexes first, since foreign keys and statistics come after them.
+  void build() {
+    for (const Stripped &stripped : stage_.stripped)
+      if (stripped.group == Stripped::Group::index) build_index(stripped);
+    for (const Stripped &stripped : stage_.stripped)
+      if (stripped.group == Stripped::Group::constraint) build_constraint(stripped);
+  }
+
+  void analyze() {
+    for (const Row &row : query(
+             R"(SELECT c.oid, n.nspname, c.relname
+                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                 ORDER BY 2, 3)",
+             {array_literal(stage_.stage_oids())})) {
+      Oid table = static_cast<Oid>(std::stoul(*row[0]));
+      // It reads a sample, 30,000 pages at most.
+      WorkItem &item =
+          add_build("analyze", seen_as(stage_, *row[1]), *row[2],
+                    {"ANALYZE " + quote(stage_.runs_own_code ? seen_as(stage_, *row[1]) : *row[1], *row[2])},
+                    std::min<uint64_t>(tree_bytes_[table], 30000 * uint64_t{8192} / 4));
+      after_tree(item, table);
+      item.locks.push_back({table, true});
+    }
+  }
+
+  std::vector<WorkItem> take() {
+    for (WorkItem &item : items_) {
+      std::sort(item.after.begin(), item.after.end());
+      item.after.erase(std::unique(item.after.begin(), item.after.end()), item.after.end());
+    }
+    set_priorities(items_);
+    return std::move(items_);
+  }
+
+ private:
+  void add_copy(Oid oid, const QualifiedName &name, const std::string &what, const std::vector<std::string> &columns,
+                bool binary, uint64_t bytes) {
+    WorkItem item;
+    item.kind = Kind::copy;
+    item.step_kind = "table";
+    item.schema = name.schema;
+    item.object = name.name;
+    item.table = oid;
+    item.copy_statement = "COPY " + what + " TO STDOUT" + (binary ? " (FORMAT binary)" : "");
+    item.columns = columns;
+    item.binary = binary;
+    item.bytes = bytes;
+    item.cost = bytes + 1;
+    item.locks.push_back({oid, true});
+    copy_of_[oid] = static_cast<uint32_t>(items_.size());
+    bytes_of_[oid] = bytes;
+    Value root =
+        query_value("SELECT COALESCE(pg_catalog.pg_partition_root($1::oid), $1::oid)::oid", {std::to_string(oid)});
+    Oid tree = static_cast<Oid>(std::stoul(*root));
+    tree_items_[tree].insert(copy_of_[oid]);
+    tree_bytes_[tree] += bytes;
+    items_.push_back(item);
+  }
+
+  void verify(Oid oid, const SourceTable &table) {
+    WorkItem item;
+    item.kind = Kind::verify;
+    item.step_kind = "verify";
+    item.schema = table.name.schema;
+    item.object = table.name.name;
+    item.table = oid;
+    item.with_content = with_content_;
+    item.source_table = table.oid;
+    item.bytes = table.bytes;
+    item.source_query =
+        content_query(oid, "ONLY " + quote(table.name.schema, table.name.name), with_content_, in_utf8_);
+    item.cost = with_content_ ? table.bytes / 2 : table.bytes / 10;
+    item.after.push_back(copy_of_[oid]);
+    item.locks.push_back({oid, false});
+    items_.push_back(item);
+  }
+
+  WorkItem &add_build(const std::string &kind, const std::string &schema, const std::string &object,
+                      const std::vector<std::string> &statements, uint64_t cost) {
+    WorkItem item;
+    item.kind = Kind::build;
+    item.step_kind = kind;
+    item.schema = schema;
+    item.object = object;
+    item.statements = statements;
+    item.cost = cost + 1;
+    items_.push_back(item);
+    return items_.back();
+  }
+
+  void build_index(const Stripped &stripped) {
+    auto number = static_cast<uint32_t>(items_.size());
+    WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, stripped.create,
+                               stripped.of_parts ? 0 : bytes_of_[stripped.table] / 3);
+    item.tablespace = stripped.tablespace;
+    if (stripped.of_parts) {
+      // Parents after all real indexes of the tree, attaching after both.
+      after_tree(item, stripped.tree);
+      item.locks.push_back({stripped.tree, true});
+    } else {
+      after_copy(item, stripped.table);
+      item.locks.push_back({stripped.table, stripped.kind == "constraint"});
+    }
+    tree_items_[stripped.tree].insert(number);
+  }
+
+  void build_constraint(const Stripped &stripped) {
+    auto number = static_cast<uint32_t>(items_.size());
+    WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, stripped.create,
+                               stripped.referenced != InvalidOid ? tree_bytes_[stripped.tree] / 5 : 0);
+    if (stripped.referenced == InvalidOid) {
+      // Checks in the order they were stripped in: those of children before those they inherit.
+      if (last_check_) after(item, *last_check_);
+      last_check_ = number;
+    }
+    if (stripped.table == InvalidOid) {
+      // A domain's check looks at every column of the domain.
+      for (const auto &[table, copy] : copy_of_) after_copy(item, table);
+      return;
+    }
+    after_tree(item, stripped.tree);
+    item.locks.push_back({stripped.tree, true});
+    if (stripped.referenced == InvalidOid || stripped.referenced_tree == stripped.tree) return;
+    after_tree(item, stripped.referenced_tree);
+    item.locks.push_back({stripped.referenced_tree, true});
+  }
+
+  void after_copy(WorkItem &item, Oid table) {
+    auto copy = copy_of_.find(table);
+    if (copy != copy_of_.end()) after(item, copy->second);
+  }
+
+  void after_tree(WorkItem &item, Oid tree) {
+    for (uint32_t before : tree_items_[tree]) after(item, before);
+  }
+
+  void after(WorkItem &item, uint32_t before) { item.after.push_back(before); }
+
+  const Stage &stage_;
+  bool with_content_, in_utf8_;
+  std::vector<WorkItem> items_;
+  std::map<Oid, uint32_t> copy_of_;               // item that brings the rows of a table
+  std::map<Oid, uint64_t> bytes_of_;              // of a table's rows
+  std::map<Oid, std::set<uint32_t>> tree_items_;  // copies and indexes of a table or a partition tree
+  std::map<Oid, uint64_t> tree_bytes_;
+  std::optional<uint32_t> last_check_;
+};
+
+}  // namespace
+
+Oid staged_table(const Stage &stage, const QualifiedName &name) {
+  Value oid = query_value(
+      "SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relname = $2 AND relkind IN ('r', 'p')",
+      {std::to_string(stage.of(name.schema).stage_oid), name.name});
+  if (!oid) throw Error("42P01", "table \"" + name.schema + "." + name.name + "\" is not in the shape of the source");
+  return static_cast<Oid>(std::stoul(*oid));
+}
+
+std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, bool with_content, bool in_utf8) {
+  Plan plan(stage, with_content, in_utf8);
+  std::set<uint32_t> routed;
+  for (const RoutedTree &tree : catalog.routed) routed.insert(tree.oid);
+  for (const RoutedTree &tree : catalog.routed) {
+    bool binary = true;
+    uint64_t bytes = 0;
+    for (const SourceTable &leaf : catalog.tables)
+      if (leaf.root == tree.oid) {
+        binary = binary && leaf.text_because.empty();
+        bytes += leaf.bytes;
+      }
+    plan.copy_routed(tree, binary, bytes);
+  }
+  for (const SourceTable &table : catalog.tables)
+    if (routed.count(table.root) == 0) plan.copy(table);
+  plan.build();
+  plan.analyze();
+  return plan.take();
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,285 @@
+// A replication, from the request to the published copy.
+
+#include "run/replicate.hpp"
+
+#include <algorithm>
+
+#include "pg/boundary.hpp"
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "run/crew.hpp"
+#include "run/pull_work.hpp"
+#include "run/run.hpp"
+#include "run/source_content.hpp"
+#include "run/unchanged.hpp"
+#include "source/dump_child.hpp"
+#include "source/dump_file.hpp"
+#include "source/read_catalog.hpp"
+#include "source/snapshot.hpp"
+#include "target/content.hpp"
+#include "target/leftovers.hpp"
+#include "target/manifest.hpp"
+#include "target/publish.hpp"
+#include "target/rebuild.hpp"
+#include "target/target_lock.hpp"
+#include "target/verify.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// The source as this run sees it.
+struct Source {
+  SourceServer server;
+  Snapshot snapshot;
+  LoadPlan plan;  // the shape, sequences and materialized views
+  std::string shape_sha256;
+  std::string encoding;  // it is asked to send
+  bool in_utf8 = false;  // text is compared in UTF-8, since the encodings differ
+  const SourceCatalog &catalog() const { return snapshot.catalog; }
+};
+
+Source read_source(const ReplicateRequest &request, RunRecord &record) {
+  Source source;
+  source.server = in_transaction([&] { return find_server(request.server); });
+  source.encoding = GetDatabaseEncodingName();
+  source.snapshot =
+      take_snapshot(source.server, request.selection, request, "leader of run " + std::to_string(record.id()));
+  source.in_utf8 = source.catalog().encoding != source.encoding;
+  enter(record, Phase::fingerprint);
+  PR_FAULT("fingerprint");
+  source.plan = in_transaction([&] {
+    return dump_shape(source.server, source.catalog(), request.selection, source.snapshot.id, source.shape_sha256);
+  });
+  source.plan.sequences = read_sequences(*source.snapshot.holder, source.catalog());
+  source.plan.refreshes = source.catalog().refreshes;
+  for (const SourceTable &table : source.catalog().tables) {
+    source.plan.total_bytes += table.bytes;
+    source.plan.total_rows += static_cast<uint64_t>(std::max(table.rows_estimate, 0.0));
+  }
+  return source;
+}
+
+// Everything that decides what the copy holds, but the rows.
+std::string fingerprint(const Source &source, const ReplicateRequest &request) {
+  std::string version = *query_value("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pagila_repl'");
+  std::string text = "replicate " + version + (request.keep_owners ? " keep " : " skip ") +
+                     source.catalog().system_identifier + " " + std::to_string(source.catalog().database_oid) + " " +
+                     source.shape_sha256;
+  for (const QualifiedName &view : source.plan.refreshes) text += " " + quote(view.schema, view.name);
+  Sha256 hash;
+  hash.add(text.data(), text.size());
+  return hash.hex();
+}
+
+PlannedWork planned_work(const Source &source, const ReplicateRequest &request) {
+  PlannedWork work;
+  work.schema_sha256 = source.shape_sha256;
+  work.source = source.snapshot.holder->where();
+  work.fingerprint = in_transaction([&] { return fingerprint(source, request); });
+  work.schemas = source.plan.schemas;
+  work.rows = source.plan.total_rows;
+  work.bytes = source.plan.total_bytes;
+  return work;
+}
+
+// Schemas that earlier runs copied from this server and that it has no more. Only who wants everything wants them gone.
+std::vector<std::string> vanished_schemas(const ReplicateRequest &request, const LoadPlan &plan) {
+  std::vector<std::string> vanished;
+  if (!request.selection.everything()) return vanished;
+  std::vector<Row> rows = in_transaction([&] {
+    return as_extension_owner([&] {
+      return query(
+          R"(SELECT schema_name FROM pagila_repl.copy JOIN pagila_repl.run USING (run_id)
+              WHERE kind = 'replicate' AND source_server = $1 AND schema_name <> ALL ($2::text[]) ORDER BY 1)",
+          {request.server, array_literal(plan.schemas)});
+    });
+  });
+  for (const Row &row : rows) vanished.push_back(*row[0]);
+  return vanished;
+}
+
+// What the workers found, compared. Also what the manifest is to know of each table.
+ContentHashes compare(const std::vector<WorkItem> &items, const Harvest &harvest) {
+  ContentHashes hashes;
+  std::vector<std::string> mismatches;
+  for (size_t i = 0; i < items.size(); i++) {
+    const WorkItem &item = items[i];
+    if (item.kind != WorkItem::Kind::verify) continue;
+    const Verified &found = harvest.verified[i];
+    std::string name = "table \"" + item.schema + "." + item.object + "\"";
+    if (found.rows != found.source_rows)
+      mismatches.push_back(name + " holds " + std::to_string(found.rows) + " rows instead of " +
+                           std::to_string(found.source_rows));
+    else if (found.hash != found.source_hash)
+      mismatches.push_back(name + " holds other rows than the source");
+    if (!found.hash.empty()) hashes[item.table] = found.hash;
+  }
+  check_mismatches(mismatches);
+  return hashes;
+}
+
+// Rows of these trees may lie in other leaves here, so each tree is compared as a whole.
+void verify_routed(const Source &source, const Stage &stage, bool with_content, ContentHashes &hashes) {
+  std::vector<std::string> mismatches;
+  for (const RoutedTree &tree : source.catalog().routed)
+    in_transaction([&] {
+      Content here, there;
+      if (with_content) here.hash = there.hash = "0:0";
+      for (const SourceTable &leaf : source.catalog().tables) {
+        if (leaf.root != tree.oid) continue;
+        Oid staged = staged_table(stage, leaf.name);
+        std::string query =
+            content_query(staged, "ONLY " + quote(leaf.name.schema, leaf.name.name), with_content, source.in_utf8);
+        SourceContent asked(*source.snapshot.holder, query, leaf.oid, leaf.bytes);
+        Content part = read_content(staged, with_content, source.in_utf8);
+        if (with_content) hashes[staged] = part.hash;
+        here = sum_of(here, part);
+        there = sum_of(there, asked.take());
+      }
+      if (here.rows != there.rows || here.hash != there.hash)
+        mismatches.push_back("partitioned table \"" + tree.root.schema + "." + tree.root.name +
+                             "\" holds other rows than the source");
+    });
+  check_mismatches(mismatches);
+}
+
+void build_stage(Source &source, const Stage &stage, const ReplicateRequest &request, RunRecord &record,
+                 std::vector<std::string> &remarks) {
+  enter(record, Phase::rows);
+  std::vector<WorkItem> items =
+      in_transaction([&] { return plan_pull(stage, source.catalog(), request.verify_content, source.in_utf8); });
+  PullJob job{record.id(),     record.reserve_steps(static_cast<int>(items.size())),
+              request.server,  source.snapshot.id,
+              source.encoding, source.in_utf8};
+  Harvest harvest = do_items(items, job, request.workers, stage, *source.snapshot.holder, record);
+  record.add_rows(harvest.rows, harvest.bytes);
+  remarks.insert(remarks.end(), harvest.remarks.begin(), harvest.remarks.end());
+  ContentHashes hashes = compare(items, harvest);
+  verify_routed(source, stage, request.verify_content, hashes);
+  // Nothing is asked of the source any more.
+  source.snapshot.holder.reset();
+
+  enter(record, Phase::constraints);
+  rebuild(stage, Stripped::Group::trigger, record);
+  rebuild(stage, Stripped::Group::setting, record);
+  enter(record, Phase::sequences);
+  set_sequences(source.plan, stage, record);
+  refresh_materialized_views(source.plan, stage, record);
+  analyze(stage, record, "{m}");
+  enter(record, Phase::verify);
+  std::vector<std::string> mismatches;
+  in_transaction([&] { find_invalid(stage, mismatches); });
+  check_mismatches(mismatches);
+  write_manifest(source.plan, request, stage, record.id(), hashes);
+}
+
+std::string summary(const Source &source, const std::string &where, const Stage &stage,
+                    const std::vector<std::string> &remarks, const RunRecord &record) {
+  std::string text = std::to_string(record.rows()) + " rows in " + std::to_string(source.catalog().tables.size()) +
+                     " tables from " + where;
+  for (const auto *more : {&source.plan.remarks, &source.catalog().remarks, &stage.remarks, &remarks})
+    for (const std::string &remark : *more) text += "; " + remark;
+  return text;
+}
+
+void pull(const ReplicateRequest &request, RunRecord &record) {
+  Source source = read_source(request, record);
+  PlannedWork work = planned_work(source, request);
+  record.planned(work);
+  std::vector<std::string> vanished = vanished_schemas(request, source.plan), all = work.schemas;
+  all.insert(all.end(), vanished.begin(), vanished.end());
+
+  enter(record, Phase::lock);
+  in_transaction([&] { lock_schemas(all); });
+  PR_FAULT("lock");
+  sweep(record.id());
+
+  enter(record, Phase::plan);
+  std::vector<CarriedType> carried;
+  std::vector<StagedSchema> removed;
+  Drift drift = in_transaction([&] {
+    check_may_replace(all);
+    PR_FAULT("plan");
+    carried = find_carried_types(source.plan, request);
+    removed = schemas_to_remove(vanished, record.id());
+    return find_drift(all, carried);
+  });
+  if (!request.force && removed.empty() && drift.none())
+    if (int64_t same =
+            find_unchanged(*source.snapshot.holder, source.plan, source.catalog(), work.fingerprint, source.in_utf8))
+      return record.skipped(same, "nothing changed since run " + std::to_string(same));
+  check_drift(drift, request);
+
+  enter(record, Phase::shape);
+  Stage stage = stage_shape(source.plan, request, carried, record.id());
+  stage.vanished = removed;
+  std::vector<std::string> remarks;
+  try {
+    build_stage(source, stage, request, record, remarks);
+  } catch (const Error &error) {
+    // What the server misses first when the stage is gone says little.
+    if (error.sqlstate != "57014") in_transaction([&] { check_stage_is_there(stage); });
+    throw;
+  }
+  enter(record, Phase::publish);
+  publish(stage, request, summary(source, *work.source, stage, remarks, record), record);
+  clean(record);
+}
+
+// A standby cancels what is in the way of its replay; the run begins anew with another snapshot.
+void replicate(const ReplicateRequest &request, RunRecord &record) {
+  constexpr int kTries = 3;
+  for (int i = 1;; i++) {
+    try {
+      return pull(request, record);
+    } catch (const Error &error) {
+      if (error.sqlstate != "40001" || i == kTries) throw;
+      warn(error.message + "; the run starts again");
+    }
+    for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
+    record.start_again();
+    enter(record, Phase::connect);
+  }
+}
+
+std::string json_text(const std::string &text) {
+  std::string json = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') json += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) {
+      static const char *digits = "0123456789abcdef";
+      json += std::string("\\u00") + digits[c >> 4] + digits[c & 15];
+    } else {
+      json += c;
+    }
+  }
+  return json + "\"";
+}
+
+std::string json_array(const std::vector<std::string> &texts) {
+  std::string json;
+  for (const std::string &text : texts) json += (json.empty() ? "" : ", ") + json_text(text);
+  return "[" + json + "]";
+}
+
+std::string options_as_json(const ReplicateRequest &request) {
+  return "{" + json_members(request) + ", \"workers\": " + std::to_string(request.workers) +
+         ", \"schemas\": " + json_array(request.selection.schemas) +
+         ", \"include\": " + json_array(request.selection.include) +
+         ", \"exclude\": " + json_array(request.selection.exclude) + "}";
+}
+
+}  // namespace
+
+void run_replicate(const ReplicateRequest &request) {
+  RunIntent intent{"replicate", {}, {}, request.server, options_as_json(request), Phase::connect};
+  do_run(intent, request, [&](RunRecord &record) { replicate(request, record); });
+}
+
+}  // namespace pagila_repl

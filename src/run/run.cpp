@@ -1,0 +1,129 @@
+// The frame around every run.
+
+#include "run/run.hpp"
+
+#include <new>
+
+#include "pg/boundary.hpp"
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "run/channel.hpp"
+#include "target/leftovers.hpp"
+#include "target/manifest.hpp"
+#include "target/target_lock.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "utils/backend_status.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// It is of no use any more. If this fails the next run does it.
+void drop_what_it_built(const RunRecord &record) {
+  accept_cancel();
+  try {
+    for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
+    forget_replaced_copies();
+  } catch (const Error &error) {
+    warn("what the run built is left for the next run to remove: " + error.message);
+  }
+}
+
+// Not one that the source says or that tells of its silence.
+bool is_cancel(const Error &error) { return error.sqlstate == "57014" && error.message.compare(0, 6, "source") != 0; }
+
+// Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
+void end(RunRecord &record, const Error &error) {
+  ignore_cancel();
+  PR_FAULT("end");
+  Error recorded = error;
+  RunStatus status = RunStatus::failed;
+  if (is_cancel(error) && is_termination_requested()) {
+    status = RunStatus::aborted;
+    recorded = Error("57P01", "the run was aborted, its leader was told to terminate");
+  } else if (is_cancel(error) && is_timed_out()) {
+    recorded = Error("57014", "the run took longer than it may", {},
+                     "Raise pagila_repl.run_timeout, or find out what it waited for.");
+  } else if (is_cancel(error)) {
+    status = RunStatus::cancelled;
+    recorded = Error("57014", "the run was cancelled");
+  }
+  try {
+    record.ended(status, recorded);
+    drop_what_it_built(record);
+  } catch (const Error &) {
+    // On a full disk there is room for the record only once the stage is gone.
+    drop_what_it_built(record);
+    record.ended(status, recorded);
+  }
+}
+
+}  // namespace
+
+void do_run(const RunIntent &intent, const RunOptions &options, const std::function<void(RunRecord &)> &course) {
+  limit_run(options.run_timeout_ms);
+  in_transaction([] {
+    lock_extension();
+    stay_small();
+  });
+  RunRecord record(intent);
+  int64 run_id = record.id();
+  try {
+    guarded([run_id] { send_recorded(run_id); });
+    PR_FAULT("connect");
+    course(record);
+  } catch (const Error &error) {
+    end(record, error);
+  } catch (const std::bad_alloc &) {
+    end(record, Error("53200", "out of memory"));
+  } catch (const std::exception &error) {
+    end(record, Error("XX000", error.what()));
+  }
+}
+
+void tell(const std::string &text) {
+  const char *message = text.c_str();
+  guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
+}
+
+void warn(const std::string &text) {
+  const char *message = text.c_str();
+  guarded([message] { ereport(WARNING, (errmsg_internal("%s", message))); });
+}
+
+void enter(RunRecord &record, Phase phase) {
+  record.enter(phase);
+  std::string activity = "pagila_" + record.kind() + ", run " + std::to_string(record.id()) + ": " + name_of(phase);
+  const char *text = activity.c_str();
+  guarded([text] { pgstat_report_activity(STATE_RUNNING, text); });
+}
+
+void clean(RunRecord &record) {
+  try {
+    for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
+    forget_replaced_copies();
+  } catch (const Error &error) {
+    warn("the replaced copy is left for the next run to remove: " + error.message);
+  }
+}
+
+std::string json_members(const RunOptions &options) {
+  auto choice = [](bool first, const char *yes, const char *no) { return std::string(first ? yes : no); };
+  return std::string("\"force\": ") + (options.force ? "true" : "false") + ", \"verify\": \"" +
+         choice(options.verify_content, "content", "counts") + "\", \"on_modified\": \"" +
+         choice(options.overwrite_modified, "overwrite", "refuse") + "\", \"on_unmanaged\": \"" +
+         choice(options.drop_unmanaged, "drop", "refuse") + "\", \"on_dependents\": \"" +
+         choice(options.drop_dependents, "drop", "refuse") + "\", \"owners\": \"" +
+         choice(options.keep_owners, "keep", "skip") + "\"";
+}
+
+void stay_small() {
+  if (query_value("SELECT source FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem'") == "default")
+    execute("SELECT pg_catalog.set_config('maintenance_work_mem', '16MB', false)");
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,38 @@
+// What all runs have in common: how they are recorded, what they tell, how they end.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/run_options.hpp"
+#include "target/audit.hpp"
+
+namespace pagila_repl {
+
+// Runs in a leader, outside a transaction: records the run, does its course, records how it ended. Throws only if that
+// could not be recorded at all.
+void do_run(const RunIntent &intent, const RunOptions &options, const std::function<void(RunRecord &)> &course);
+
+// Messages for the waiting caller.
+void tell(const std::string &text);
+void warn(const std::string &text);
+// Records the phase and shows it in pg_stat_activity.
+void enter(RunRecord &record, Phase phase);
+// Removes the replaced copy. The success cannot be taken back any more, so this does not throw for what it cannot do.
+void clean(RunRecord &record);
+// The members that all requests have in pagila_repl.run.options.
+std::string json_members(const RunOptions &options);
+// Sorting for an index takes 16 MB, unless someone has decided otherwise. Needs a transaction.
+void stay_small();
+
+// From now on the run may take so long, 0: any time; then it is cancelled.
+void limit_run(int milliseconds);
+bool is_timed_out();
+
+// The leader's signals: was SIGTERM the reason for the cancel error; nothing may cancel the recording of the end. While
+// cancels are ignored lock_timeout has no effect, since the server delivers it the same way.
+bool is_termination_requested();
+void ignore_cancel();
+void accept_cancel();
+
+}  // namespace pagila_repl

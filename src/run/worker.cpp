@@ -1,0 +1,303 @@
+// Does work items.
+
+#include "run/worker.hpp"
+
+#include "core/packed_text.hpp"
+#include "pg/boundary.hpp"
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "run/source_content.hpp"
+#include "source/snapshot.hpp"
+#include "target/content.hpp"
+#include "target/copy_table.hpp"
+#include "target/disk_reserve.hpp"
+#include "target/rebuild.hpp"
+
+extern "C" {
+#include <signal.h>
+
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/resowner.h"
+#include "utils/wait_event.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+template <size_t size>
+void put(char (&field)[size], const std::string &text) {
+  strlcpy(field, text.c_str(), size);
+}
+
+void set_state(const WorkSegment &shared, int slot, WorkerSlot::State state, bool refused = false) {
+  LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
+  shared.slots[slot].state = state;
+  if (refused) shared.slots[slot].refused = true;
+  LWLockRelease(&shared.work->lock);
+  ConditionVariableBroadcast(&shared.work->changed);
+}
+
+void set_item(const WorkSegment &shared, int slot, int item) {
+  LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
+  shared.slots[slot].item = item;
+  LWLockRelease(&shared.work->lock);
+}
+
+void give_back(const WorkSegment &shared, int item) {
+  LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
+  WorkQueue(shared.queue).give_back(item);
+  LWLockRelease(&shared.work->lock);
+  ConditionVariableBroadcast(&shared.work->changed);
+}
+
+void fail(const WorkSegment &shared, int slot, const Error &error, const std::string &step_started) {
+  WorkerSlot &own = shared.slots[slot];
+  LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
+  put(own.sqlstate, error.sqlstate);
+  put(own.message, error.message);
+  put(own.detail, error.detail);
+  put(own.hint, error.hint);
+  put(own.context, error.context);
+  put(own.step_started, step_started);
+  own.state = WorkerSlot::failed;
+  shared.work->stopped = true;
+  LWLockRelease(&shared.work->lock);
+  ConditionVariableBroadcast(&shared.work->changed);
+}
+
+// The worker's own connection, made when it first needs one.
+class SourceLink {
+ public:
+  explicit SourceLink(const PullJob &job) : job_(job), usable_(!job.snapshot.empty()) {}
+  bool usable() const { return usable_; }
+  // Null if the source has no connection to spare.
+  Connection *get() {
+    if (!connection_ && usable_) connect();
+    return connection_.get();
+  }
+
+ private:
+  void connect() {
+    try {
+      SourceServer server = in_transaction([&] { return find_server(job_.server); });
+      connection_ = join_snapshot(server, job_.snapshot, "worker of run " + std::to_string(job_.run_id));
+    } catch (const Error &error) {
+      // Too many connections: those there are will do.
+      if (error.sqlstate != "53300") throw;
+      usable_ = false;
+    }
+  }
+
+  const PullJob &job_;
+  bool usable_;
+  std::unique_ptr<Connection> connection_;
+};
+
+void work(const WorkSegment &shared, int slot) {
+  PullJob job = decode_pull_job({shared.job, shared.work->job_size});
+  std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
+  ItemDoer doer(job, shared);
+  SourceLink link(job);
+  set_state(shared, slot, link.usable() ? WorkerSlot::working : WorkerSlot::without_source);
+  for (;;) {
+    int number = next_item(shared, link.usable());
+    if (number == WorkQueue::kNothing) break;
+    const WorkItem &item = items[static_cast<size_t>(number)];
+    set_item(shared, slot, number);
+    try {
+      Connection *source = item.needs_source() ? link.get() : nullptr;
+      if (item.needs_source() && source == nullptr) {
+        give_back(shared, number);
+        set_state(shared, slot, WorkerSlot::without_source, true);
+        continue;
+      }
+      doer.perform(item, number, source);
+    } catch (const Error &error) {
+      return fail(shared, slot, error, doer.step_started());
+    } catch (const std::bad_alloc &) {
+      return fail(shared, slot, Error("53200", "out of memory"), doer.step_started());
+    } catch (const std::exception &error) {
+      return fail(shared, slot, Error("XX000", error.what()), doer.step_started());
+    }
+    set_item(shared, slot, -1);
+    finish_item(shared, number);
+  }
+  set_state(shared, slot, WorkerSlot::ended);
+}
+
+}  // namespace
+
+Step step_of(const WorkItem &item) {
+  Step step{item.step_kind, item.schema, item.object, {}};
+  if (item.kind == WorkItem::Kind::copy) step.method = item.binary ? "binary copy" : "text copy";
+  return step;
+}
+
+void ItemDoer::perform(const WorkItem &item, int number, Connection *source) {
+  std::string activity = "pagila_replicate, run " + std::to_string(job_.run_id) + ": " + item.step_kind + " " +
+                         item.schema + "." + item.object;
+  const char *text = activity.c_str();
+  guarded([text] { pgstat_report_activity(STATE_RUNNING, text); });
+  try {
+    in_transaction([&] {
+      step_started_ = step_clock();
+      if (stage_ != nullptr && item.kind != WorkItem::Kind::verify)
+        under_real_names(*stage_, [&] { dispatch(item, number, source); });
+      else
+        dispatch(item, number, source);
+    });
+  } catch (const Error &error) {
+    throw error.within(item.step_kind + " \"" + item.object + "\" in schema \"" + item.schema + "\"");
+  }
+  if (item.kind == WorkItem::Kind::copy) PR_FAULT("rows");
+}
+
+void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
+  switch (item.kind) {
+    case WorkItem::Kind::copy: return copy(item, number, *source);
+    case WorkItem::Kind::verify: return verify(item, number, *source);
+    case WorkItem::Kind::build:
+      check_disk_reserve();
+      build(item.statements, item.tablespace);
+      record(item, number, {}, {});
+      if (item.step_kind == "index" || item.step_kind == "constraint") PR_FAULT("index");
+  }
+}
+
+void ItemDoer::copy(const WorkItem &item, int number, Connection &source) {
+  empty_table(item.table);
+  CopyOrder order{item.table, {}, item.columns, job_.encoding, item.routed, item.binary};
+  CopiedRows rows(source, item.copy_statement);
+  uint64_t told_rows = 0, told_bytes = 0;
+  DiskReserve reserve;
+  auto tell = [&](uint64_t copied, uint64_t bytes) {
+    PR_FAULT("copy");
+    pg_atomic_fetch_add_u64(&shared_.work->rows, static_cast<int64>(copied - told_rows));
+    pg_atomic_fetch_add_u64(&shared_.work->bytes, static_cast<int64>(bytes - told_bytes));
+    told_rows = copied;
+    told_bytes = bytes;
+    reserve.wrote(bytes);
+  };
+  uint64_t copied;
+  try {
+    copied = copy_table(order, rows, tell);
+  } catch (const Error &error) {
+    Error placed = error;
+    if (error.context.compare(0, 5, "line ") == 0) placed.context = "row " + error.context.substr(5);
+    throw placed;
+  }
+  tell(copied, told_bytes);
+  if (rows.rows() != copied)
+    throw Error("XX001", "rows were lost on the way",
+                "The source sent " + std::to_string(rows.rows()) + " rows, " + std::to_string(copied) + " arrived.");
+  record(item, number, copied, told_bytes);
+}
+
+// Both servers read at the same time.
+void ItemDoer::verify(const WorkItem &item, int number, Connection &source) {
+  SourceContent asked(source, item.source_query, item.source_table, item.bytes);
+  Content here = read_content(item.table, item.with_content, job_.in_utf8);
+  Content there = asked.take();
+  VerifiedSlot &slot = shared_.verified[number];
+  slot.rows = here.rows;
+  slot.source_rows = there.rows;
+  put(slot.hash, here.hash);
+  put(slot.source_hash, there.hash);
+  if (item.with_content) record_content_hash(job_.run_id, item.schema, item.object, here.hash);
+  record(item, number, here.rows, {});
+  PR_FAULT("verify");
+}
+
+void ItemDoer::record(const WorkItem &item, int number, std::optional<uint64_t> rows, std::optional<uint64_t> bytes) {
+  record_step(job_.run_id, job_.first_step + number, step_of(item), step_started_, rows, bytes);
+}
+
+std::string encode(const PullJob &job) {
+  Packer out;
+  out.put_number(job.run_id).put_number(job.first_step).put(job.server).put(job.snapshot).put(job.encoding);
+  return out.put(job.in_utf8).bytes();
+}
+
+PullJob decode_pull_job(std::string_view bytes) {
+  Unpacker in(bytes);
+  PullJob job;
+  job.run_id = in.number();
+  job.first_step = static_cast<int>(in.number());
+  job.server = in.text();
+  job.snapshot = in.text();
+  job.encoding = in.text();
+  job.in_utf8 = in.flag();
+  return job;
+}
+
+int next_item(const WorkSegment &shared, bool may_use_source) {
+  return guarded([&shared, may_use_source] {
+    WorkQueue queue(shared.queue);
+    int item = WorkQueue::kNothing;
+    ConditionVariablePrepareToSleep(&shared.work->changed);
+    for (;;) {
+      CHECK_FOR_INTERRUPTS();
+      LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
+      bool over = shared.work->stopped || queue.unfinished() == 0;
+      if (!over) item = queue.take(may_use_source);
+      LWLockRelease(&shared.work->lock);
+      if (over || item != WorkQueue::kNothing) break;
+      (void)ConditionVariableTimedSleep(&shared.work->changed, 1000, PG_WAIT_EXTENSION);
+    }
+    ConditionVariableCancelSleep();
+    return item;
+  });
+}
+
+void finish_item(const WorkSegment &shared, int item) {
+  LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
+  WorkQueue(shared.queue).finish(item);
+  LWLockRelease(&shared.work->lock);
+  ConditionVariableBroadcast(&shared.work->changed);
+}
+
+WorkSegment parts_of(dsm_segment *segment) {
+  shm_toc *toc = shm_toc_attach(kWorkMagic, dsm_segment_address(segment));
+  if (toc == nullptr) elog(ERROR, "unexpected contents of a shared memory segment");
+  WorkSegment parts{};
+  parts.segment = segment;
+  parts.work = static_cast<SharedWork *>(shm_toc_lookup(toc, kWorkKey, false));
+  parts.queue = shm_toc_lookup(toc, kQueueKey, false);
+  parts.items = static_cast<const char *>(shm_toc_lookup(toc, kItemsKey, false));
+  parts.job = static_cast<const char *>(shm_toc_lookup(toc, kJobKey, false));
+  parts.slots = static_cast<WorkerSlot *>(shm_toc_lookup(toc, kSlotsKey, false));
+  parts.verified = static_cast<VerifiedSlot *>(shm_toc_lookup(toc, kVerifiedKey, false));
+  return parts;
+}
+
+}  // namespace pagila_repl
+
+using namespace pagila_repl;
+
+void pagila_repl_worker_main(Datum segment_handle) {
+  int slot;
+  memcpy(&slot, MyBgworkerEntry->bgw_extra, sizeof slot);
+  // As other processes take it, at the next interrupt check; background workers by default die within the handler, which
+  // takes the server down where memory is being changed.
+  pqsignal(SIGTERM, die);
+  BackgroundWorkerUnblockSignals();
+  CurrentResourceOwner = ResourceOwnerCreate(nullptr, "pagila_repl worker");
+  dsm_segment *segment = dsm_attach(DatumGetUInt32(segment_handle));
+  // The leader is gone, and with it the run.
+  if (segment == nullptr) return;
+  dsm_pin_mapping(segment);
+  static WorkSegment shared;
+  shared = parts_of(segment);
+  LWLockRegisterTranche(shared.work->tranche, "pagila_repl");
+  BackgroundWorkerInitializeConnectionByOid(shared.work->database, shared.work->owner, 0);
+  entry([slot] {
+    in_transaction([] { stay_small(); });
+    work(shared, slot);
+  });
+}

@@ -1,0 +1,49 @@
+// A worker: a background worker that takes work items of a run, and what it does with each.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/work_item.hpp"
+#include "run/crew.hpp"
+#include "run/shared_work.hpp"
+
+namespace pagila_repl {
+
+// Does single items, in a worker or in the leader.
+class ItemDoer {
+ public:
+  // With a stage, what may call its functions is done while it has its real names; only one process can do that.
+  ItemDoer(const PullJob &job, const WorkSegment &shared, const Stage *stage = nullptr)
+      : job_(job), shared_(shared), stage_(stage) {}
+
+  // Within a transaction of its own; its step is recorded with it. `source` may be null for items that do not need it.
+  // Errors tell the table and the server.
+  void perform(const WorkItem &item, int number, Connection *source);
+  // When the step under way began.
+  const std::string &step_started() const { return step_started_; }
+
+ private:
+  void dispatch(const WorkItem &item, int number, Connection *source);
+  void copy(const WorkItem &item, int number, Connection &source);
+  void verify(const WorkItem &item, int number, Connection &source);
+  void record(const WorkItem &item, int number, std::optional<uint64_t> rows, std::optional<uint64_t> bytes);
+
+  const PullJob &job_;
+  const WorkSegment &shared_;
+  const Stage *stage_;
+  std::string step_started_;
+};
+
+Step step_of(const WorkItem &item);
+std::string encode(const PullJob &job);
+PullJob decode_pull_job(std::string_view bytes);
+
+// The next item this process may begin; waits for one. kNothing: none is left for it, or all shall stop. Interruptible.
+int next_item(const WorkSegment &shared, bool may_use_source);
+void finish_item(const WorkSegment &shared, int item);
+
+}  // namespace pagila_repl
+
+extern "C" PGDLLEXPORT void pagila_repl_worker_main(Datum segment_handle);

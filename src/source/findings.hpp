@@ -1,0 +1,34 @@
+// Collects what was found about one side or the other.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/source_catalog.hpp"
+
+namespace pagila_repl {
+
+class Findings {
+ public:
+  void error(const std::string &check, const std::string &sqlstate, const std::string &message,
+             const std::string &hint = {}) {
+    all_.push_back({Finding::Severity::error, check, sqlstate, message, hint});
+  }
+  void warning(const std::string &check, const std::string &message, const std::string &hint = {}) {
+    all_.push_back({Finding::Severity::warning, check, {}, message, hint});
+  }
+  // The last word on a check: said only if there was none before.
+  void else_ok(const std::string &check, const std::string &message) {
+    for (const Finding &finding : all_)
+      if (finding.check == check) return;
+    all_.push_back({Finding::Severity::ok, check, {}, message, {}});
+  }
+  void add(const std::vector<Finding> &findings) { all_.insert(all_.end(), findings.begin(), findings.end()); }
+  std::vector<Finding> take() { return std::move(all_); }
+
+ private:
+  std::vector<Finding> all_;
+};
+
+}  // namespace pagila_repl

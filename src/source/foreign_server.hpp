@@ -1,0 +1,27 @@
+// Foreign servers of the wrapper "pagila_repl": where a source is and as whom it is reached.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+struct SourceServer {
+  std::string name;
+  Oid oid = InvalidOid;
+  // libpq keywords and values of server and user mapping and our defaults, all but the password.
+  std::vector<std::pair<std::string, std::string>> parameters;
+  std::string password;           // empty if there is none
+  bool must_use_password = true;  // the connection is refused unless the password was asked for and is the mapping's
+  bool trusted = false;           // a superuser may run what it says, its rows may travel as binary COPY
+  bool allow_sql_ascii = false;
+};
+
+// The server as the current user reaches it. Needs a transaction. Throws 42704 (no such server, no user mapping), 42809
+// (a server of another wrapper), 42501 (no USAGE on it, host not in pagila_repl.allowed_hosts, superuser and not trusted).
+SourceServer find_server(const std::string &name);
+
+}  // namespace pagila_repl

@@ -1,0 +1,140 @@
+// Lists what the source has and a copy does not get.
+
+#include "source/left_out.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr size_t kNamesShown = 10;
+
+// One row per thing: what one is called, what several are, its name.
+constexpr const char *kLeftOut = R"(
+SELECT 'publication', 'publications', pubname::text FROM pg_catalog.pg_publication
+UNION ALL
+SELECT 'subscription', 'subscriptions', subname FROM pg_catalog.pg_subscription
+ WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+UNION ALL
+SELECT 'event trigger', 'event triggers', e.evtname FROM pg_catalog.pg_event_trigger e
+ WHERE NOT EXISTS (SELECT FROM member m
+                    WHERE m.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND m.objid = e.oid)
+UNION ALL
+SELECT 'database-wide default privileges of role', 'database-wide default privileges of roles',
+       pg_catalog.pg_get_userbyid(defaclrole) || CASE defaclobjtype WHEN 'r' THEN ' on tables' WHEN 'S' THEN ' on sequences'
+         WHEN 'f' THEN ' on functions' WHEN 'T' THEN ' on types' WHEN 'n' THEN ' on schemas' ELSE '' END
+  FROM pg_catalog.pg_default_acl WHERE defaclnamespace = 0
+UNION ALL
+SELECT 'table of an extension', 'tables of extensions', c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
+  FROM pg_catalog.pg_class c
+       JOIN member m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
+ WHERE c.relkind IN ('r', 'p') AND c.relnamespace IN (SELECT oid FROM wanted)
+UNION ALL
+SELECT 'rows that users put into the configuration table of an extension',
+       'rows that users put into the configuration tables of extensions',
+       c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
+  FROM pg_catalog.pg_extension e CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig) t (oid)
+       JOIN pg_catalog.pg_class c ON c.oid = t.oid
+ WHERE c.relkind <> 'S' AND e.extname <> 'pagila_repl'
+ ORDER BY 1, 3)";
+
+constexpr const char *kLargeObjects =
+    "SELECT oid, pg_catalog.count(*) OVER () FROM pg_catalog.pg_largeobject_metadata ORDER BY oid LIMIT 5";
+
+// Of a tree whose rows are routed again, the source is asked for all rows at once.
+constexpr const char *kLeavesOfTrees = R"(
+SELECT r.oid, n.nspname, c.relname, c.relkind, EXISTS (SELECT FROM gone WHERE gone.oid = c.oid)
+  FROM pg_catalog.unnest($4::pg_catalog.oid[]) r (oid)
+       CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid::pg_catalog.regclass) t
+       JOIN pg_catalog.pg_class c ON c.oid = t.relid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE t.isleaf AND (c.relkind <> 'r' OR EXISTS (SELECT FROM gone WHERE gone.oid = c.oid)) ORDER BY 2, 3)";
+
+// A materialized view that has rows, made from one that has been emptied since.
+constexpr const char *kNotToBeRefreshed = R"(
+, reached (view, relation) AS (
+  SELECT c.oid, c.oid FROM relation c WHERE c.relkind = 'm' AND c.relispopulated
+  UNION
+  SELECT s.view, d.refobjid
+    FROM reached s JOIN pg_catalog.pg_rewrite r ON r.ev_class = s.relation
+         JOIN pg_catalog.pg_depend d
+         ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+)
+SELECT c.nspname, c.relname, m.nspname, m.relname
+  FROM reached s JOIN relation c ON c.oid = s.view JOIN relation m ON m.oid = s.relation
+ WHERE m.relkind = 'm' AND NOT m.relispopulated ORDER BY 1, 2, 3, 4)";
+
+std::string named(const std::vector<std::string> &names) {
+  std::string text;
+  for (size_t i = 0; i < names.size() && i < kNamesShown; i++) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kNamesShown) text += " and " + std::to_string(names.size() - kNamesShown) + " more";
+  return text;
+}
+
+Finding error(const std::string &check, const std::string &sqlstate, const std::string &message,
+              const std::string &hint) {
+  return {Finding::Severity::error, check, sqlstate, message, hint};
+}
+
+struct LargeObjects {
+  std::string count = "0", first;
+};
+
+LargeObjects find_large_objects(Connection &source) {
+  LargeObjects found;
+  for (const Row &row : source.query(kLargeObjects)) {
+    found.first += (found.first.empty() ? "" : ", ") + *row[0];
+    found.count = *row[1];
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &wanted) {
+  std::vector<std::string> remarks, names;
+  std::vector<Row> rows = source.query(std::string(kWantedRelations) + kLeftOut, parameters_for(wanted));
+  for (size_t i = 0; i < rows.size(); i++) {
+    names.push_back(*rows[i][2]);
+    if (i + 1 < rows.size() && rows[i + 1][0] == rows[i][0]) continue;
+    remarks.push_back((names.size() == 1 ? *rows[i][0] : std::to_string(names.size()) + " " + *rows[i][1]) +
+                      " left out: " + named(names));
+    names.clear();
+  }
+  LargeObjects large_objects = find_large_objects(source);
+  if (large_objects.count != "0") remarks.push_back(large_objects.count + " large objects left out");
+  return remarks;
+}
+
+std::vector<Finding> what_cannot_be_copied(Connection &source, const Selection &selection,
+                                           const SourceCatalog &catalog) {
+  std::vector<Finding> findings;
+  LargeObjects large_objects = find_large_objects(source);
+  if (large_objects.count != "0" && selection.schemas.empty() && selection.include.empty())
+    findings.push_back(error(
+        "large object", "0A000",
+        "large objects cannot be copied: there are " + large_objects.count + ", the first are " + large_objects.first,
+        "vacuumlo removes those that nothing refers to; schemas => ... leaves them out."));
+  std::vector<Value> parameters = parameters_for({catalog.schemas, catalog.left_out});
+  for (const Row &row : source.query(std::string(kWantedRelations) + kNotToBeRefreshed, parameters))
+    findings.push_back(error("materialized view", "55000",
+                             "materialized view \"" + *row[0] + "." + *row[1] + "\" cannot be filled, since \"" +
+                                 *row[2] + "." + *row[3] + "\", which it reads, is not populated",
+                             "Refresh both on the source."));
+  std::vector<std::string> trees;
+  for (const RoutedTree &tree : catalog.routed) trees.push_back(std::to_string(tree.oid));
+  if (trees.empty()) return findings;
+  parameters.emplace_back(array_literal(trees));
+  for (const Row &row : source.query(std::string(kWantedRelations) + kLeavesOfTrees, parameters))
+    for (const RoutedTree &tree : catalog.routed)
+      if (std::to_string(tree.oid) == row[0])
+        findings.push_back(
+            error("partition", "0A000",
+                  "partition \"" + *row[1] + "." + *row[2] + "\" " +
+                      (row[4] == "t" ? "cannot be left out" : "is a foreign table, which cannot be") +
+                      ": rows of the tree may belong to another partition here, as " + tree.because,
+                  "Leave out the partitioned table \"" + tree.root.schema + "." + tree.root.name + "\"."));
+  return findings;
+}
+
+}  // namespace pagila_repl

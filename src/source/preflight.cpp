@@ -1,0 +1,168 @@
+// The findings about the two databases themselves: versions, encodings, rights. What single objects need is in find_missing.
+
+#include "source/preflight.hpp"
+
+#include "core/error.hpp"
+#include "pg/spi.hpp"
+#include "source/default_collation.hpp"
+#include "source/findings.hpp"
+#include "source/preflight_needs.hpp"
+#include "source/selection.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+std::string major(int version) { return std::to_string(version / 10000); }
+std::string full(int version) { return major(version) + "." + std::to_string(version % 10000); }
+
+void look_at_version(const SourceCatalog &catalog, Findings &found) {
+  if (catalog.version < 140000)
+    found.error("version", "0A000", "the source is too old: PostgreSQL " + major(catalog.version),
+                "Sources from PostgreSQL 14 on can be copied.");
+  else if (catalog.version / 10000 > PG_VERSION_NUM / 10000)
+    found.warning("version",
+                  "the source is newer: PostgreSQL " + full(catalog.version) + ", here " + full(PG_VERSION_NUM),
+                  "What this version does not know yet ends the run.");
+  found.else_ok("version", "PostgreSQL " + full(catalog.version));
+}
+
+void look_at_recovery(const SourceCatalog &catalog, Findings &found) {
+  if (catalog.in_recovery)
+    found.warning("recovery", "the source is a standby, whose replay may cancel the run's queries",
+                  "Set max_standby_streaming_delay or hot_standby_feedback there. Before 15.20, 16.16, 17.12 and 18.7 "
+                  "its snapshot cannot be shared, so one connection does all.");
+  found.else_ok("recovery", "the source is not a standby");
+}
+
+// Two servers may be copies of each other, so the system identifier alone says little.
+void look_for_ourselves(Connection &source, Findings &found) {
+  constexpr const char *kWho = R"(
+SELECT (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
+       extract(epoch FROM pg_catalog.pg_postmaster_start_time()), pg_catalog.pg_is_in_recovery(),
+       pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+         AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE'))";
+  constexpr const char *kLineage = R"(
+SELECT s.system_identifier, c.timeline_id
+  FROM pg_catalog.pg_control_system() s CROSS JOIN pg_catalog.pg_control_checkpoint() c)";
+  Row there = source.query(kWho).at(0), here = query(kWho).at(0);
+  std::string name = "server \"" + source.server().name + "\"";
+  if (there[0] != here[0]) {
+  } else if (there[1] == here[1]) {
+    found.error("same database", "22023", name + " is this database itself");
+  } else if (there[2] == "t" && there[3] == "t" && here[3] == "t" &&
+             source.query(kLineage).at(0) == query(kLineage).at(0)) {
+    found.error("same database", "22023", name + " is a standby of this database");
+  }
+  found.else_ok("same database", "the source is another database");
+}
+
+void look_at_encoding(Connection &source, const SourceCatalog &catalog, Findings &found) {
+  constexpr const char *kAscii = "SQL_ASCII";
+  std::string here = GetDatabaseEncodingName();
+  std::string both = "the encoding is " + catalog.encoding + " on the source and " + here + " here";
+  if (catalog.encoding == here) {
+  } else if (catalog.encoding == kAscii || here == kAscii) {
+    if (source.server().allow_sql_ascii)
+      found.warning("encoding", both + ": bytes are taken as they are", "Bytes that are not valid here end the run.");
+    else
+      found.error("encoding", "22P05", both + ", so what the bytes of text mean is not known",
+                  "If they are " + (here == kAscii ? catalog.encoding : here) +
+                      ", set the option allow_sql_ascii 'true' of the server.");
+  } else if (source
+                 .query("SELECT FROM pg_catalog.pg_conversion WHERE condefault "
+                        "AND conforencoding = pg_catalog.pg_char_to_encoding($1) "
+                        "AND contoencoding = pg_catalog.pg_char_to_encoding($2)",
+                        {catalog.encoding, here})
+                 .empty()) {
+    found.error("encoding", "22P05", both + ", which cannot be converted into each other");
+  } else {
+    found.warning("encoding", both + ": text is converted", "A character that " + here + " lacks ends the run.");
+  }
+  found.else_ok("encoding", "the encoding is " + here + " on both sides");
+}
+
+void look_at_default_collation(Connection &source, Findings &found) {
+  DefaultCollations collations = default_collations(source);
+  if (collations.differ())
+    found.warning("default collation",
+                  "the default collation is " + collations.there + " on the source and " + collations.here + " here",
+                  "Text is sorted as it is here.");
+  found.else_ok("default collation", "the default collation is " + collations.here + " on both sides");
+}
+
+void look_at_tables(Connection &source, const SourceCatalog &catalog, Findings &found) {
+  for (const SourceTable &table : catalog.tables)
+    if (!table.refused_because.empty())
+      found.error(
+          "table", table.refused_because.rfind("it is unlogged", 0) == 0 ? "55000" : "42501",
+          "table \"" + table.name.schema + "." + table.name.name + "\" cannot be read: " + table.refused_because,
+          "Let the role read the whole table, or leave the table out.");
+  constexpr const char *kUnreadable = R"(
+SELECT c.relkind, c.nspname, c.relname,
+       CASE WHEN pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') THEN 'no SELECT on it'
+            ELSE 'no USAGE on its schema' END
+  FROM relation c
+ WHERE c.relkind IN ('p', 'S')
+   AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT')
+            AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'))
+ ORDER BY 1, 2, 3)";
+  for (const Row &row :
+       source.query(std::string(kWantedRelations) + kUnreadable, parameters_for({catalog.schemas, catalog.left_out})))
+    found.error("table", "42501",
+                (row[0] == "p" ? "partitioned table \"" : "sequence \"") + *row[1] + "." + *row[2] +
+                    "\" cannot be read: " + *row[3],
+                "Let the role read it, or leave it out.");
+  found.else_ok("table", "all " + std::to_string(catalog.tables.size()) + " tables can be read");
+}
+
+void look_at_rights(const SourceCatalog &catalog, Findings &found) {
+  if (query_value("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')") != "t")
+    found.error("rights", "42501", "the role may not create schemas in this database",
+                "Grant CREATE on the database to the role.");
+  for (const Row &row : query(
+           R"(SELECT nspname FROM pg_catalog.pg_namespace
+               WHERE nspname = ANY ($1::name[]) AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE') ORDER BY 1)",
+           {array_literal(catalog.schemas)}))
+    found.error("rights", "42501", "the role does not own the schema \"" + *row[0] + "\", which is to be replaced",
+                "Run as a role that owns the schema.");
+  found.else_ok("rights", "the role may replace the schemas here");
+}
+
+}  // namespace
+
+std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog, const RunOptions &options) {
+  Findings found;
+  found.else_ok("connection", "connected to " + source.where() + " as role \"" +
+                                  source.query_value("SELECT current_user").value_or("") + "\"");
+  look_at_version(catalog, found);
+  look_at_recovery(catalog, found);
+  look_for_ourselves(source, found);
+  look_at_encoding(source, catalog, found);
+  look_at_default_collation(source, found);
+  look_at_rights(catalog, found);
+  look_at_tables(source, catalog, found);
+  found.add(catalog.findings);
+  found.add(find_missing(source, catalog, options));
+  return found.take();
+}
+
+void check_findings(const std::vector<Finding> &findings) {
+  std::vector<Finding> errors;
+  for (const Finding &finding : findings)
+    if (finding.severity == Finding::Severity::error) errors.push_back(finding);
+  if (errors.empty()) return;
+  if (errors.size() == 1) throw Error(errors[0].sqlstate, errors[0].message, {}, errors[0].hint);
+  std::string detail, hints, last_hint;
+  for (const Finding &finding : errors) {
+    detail += (detail.empty() ? "" : "\n") + finding.message;
+    if (hints.find(finding.hint) == std::string::npos) hints += (hints.empty() ? "" : "\n") + finding.hint;
+  }
+  throw Error(errors[0].sqlstate, std::to_string(errors.size()) + " things are in the way of the run", detail, hints);
+}
+
+}  // namespace pagila_repl

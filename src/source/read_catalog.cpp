@@ -1,0 +1,154 @@
+// Reads what the source has of what is wanted: schemas, tables and how their rows can travel, sequences, materialized views.
+
+#include "source/read_catalog.hpp"
+
+#include <map>
+
+#include "source/binary_copy.hpp"
+#include "source/left_out.hpp"
+#include "source/routing.hpp"
+#include "source/selection.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr const char *kDatabase = R"(
+SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),
+       pg_catalog.pg_encoding_to_char(encoding), datname, oid,
+       pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+  FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
+
+// Who has SELECT on columns alone cannot lock the table.
+constexpr const char *kTables = R"(
+SELECT c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::pg_catalog.oid, c.nspname, c.relname,
+       COALESCE(pg_catalog.pg_relation_size(c.oid), 0)
+         + COALESCE(pg_catalog.pg_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
+       c.reltuples,
+       CASE WHEN NOT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') THEN 'no USAGE on its schema'
+            WHEN NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN 'no SELECT on it'
+            WHEN pg_catalog.row_security_active(c.oid) THEN 'row security would hide rows of it'
+            WHEN c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()
+            THEN 'it is unlogged, and the source is a standby'
+       END
+  FROM relation c WHERE c.relkind = 'r' ORDER BY bytes DESC, c.nspname, c.relname)";
+
+constexpr const char *kColumns = R"(
+SELECT a.attrelid, a.attname FROM relation c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attrelid, a.attnum)";
+
+constexpr const char *kLocked = R"(
+SELECT c.nspname, c.relname FROM relation c WHERE c.relkind IN ('r', 'p') ORDER BY c.oid)";
+
+constexpr const char *kSequences = R"(
+SELECT c.nspname, c.relname FROM relation c WHERE c.relkind = 'S' ORDER BY c.nspname, c.relname)";
+
+// One that reads another, through views and functions too, reaches all that the other reaches and the other itself.
+constexpr const char *kRefreshes = R"(
+, reached (view, classid, objid) AS (
+  SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, r.oid
+    FROM relation c JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid WHERE c.relkind = 'm' AND c.relispopulated
+  UNION
+  SELECT s.view, n.classid, n.objid
+    FROM reached s
+         JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid
+         LEFT JOIN pg_catalog.pg_rewrite r
+         ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.ev_class = d.refobjid AND d.refobjid <> s.view
+         CROSS JOIN LATERAL (
+           SELECT d.refclassid, d.refobjid
+           UNION ALL
+           SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid WHERE r.oid IS NOT NULL) n (classid, objid)
+   WHERE d.deptype = 'n'
+     AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
+)
+SELECT c.nspname, c.relname FROM relation c
+ WHERE c.relkind = 'm' AND c.relispopulated
+ ORDER BY (SELECT pg_catalog.count(*) FROM reached s JOIN pg_catalog.pg_class m ON m.oid = s.objid AND m.relkind = 'm'
+            WHERE s.view = c.oid AND s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.oid <> c.oid),
+          c.nspname, c.relname)";
+
+// VACUUM and ANALYZE change rows of pg_class in place, so xmin tells of everything else. Of a materialized view, rows and
+// file are of no interest; REFRESH changes the row of pg_class.
+constexpr const char *kSignature = R"(
+SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.relnamespace, c.relname, c.relkind,
+           CASE WHEN c.relkind = 'm' THEN c.relispopulated::text ELSE c.relfilenode || ':' || p.xmin END,
+           a.columns, a.versions), ';' ORDER BY c.oid))
+  FROM relation c
+       JOIN pg_catalog.pg_class p ON p.oid = c.oid
+       LEFT JOIN LATERAL (
+         SELECT pg_catalog.count(*) AS columns, pg_catalog.sum(a.xmin::text::bigint) AS versions
+           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid) a ON true)";
+
+SourceCatalog read_database(Connection &source) {
+  Row row = source.query(kDatabase).at(0);
+  SourceCatalog catalog;
+  catalog.version = std::stoi(*row[0]);
+  catalog.in_recovery = row[1] == "t";
+  catalog.encoding = *row[2];
+  catalog.database = *row[3];
+  catalog.database_oid = static_cast<uint32_t>(std::stoul(*row[4]));
+  if (row[5] == "t")
+    catalog.system_identifier =
+        source.query_value("SELECT system_identifier FROM pg_catalog.pg_control_system()").value_or("");
+  return catalog;
+}
+
+// A query over what is wanted.
+class WantedQuery {
+ public:
+  WantedQuery(Connection &source, const Wanted &wanted) : source_(source), parameters_(parameters_for(wanted)) {}
+  std::vector<Row> operator()(const char *sql) {
+    return source_.query(std::string(kWantedRelations) + sql, parameters_);
+  }
+  std::vector<QualifiedName> names(const char *sql) {
+    std::vector<QualifiedName> names;
+    for (const Row &row : (*this)(sql)) names.push_back({*row[0], *row[1]});
+    return names;
+  }
+
+ private:
+  Connection &source_;
+  std::vector<Value> parameters_;
+};
+
+std::vector<SourceTable> read_tables(Connection &source, const Wanted &wanted, WantedQuery &query) {
+  std::map<std::string, std::string> text = find_text_tables(source, wanted);
+  std::map<std::string, std::vector<std::string>> columns;
+  for (const Row &row : query(kColumns)) columns[*row[0]].push_back(*row[1]);
+  std::vector<SourceTable> tables;
+  for (const Row &row : query(kTables)) {
+    SourceTable table;
+    table.oid = static_cast<uint32_t>(std::stoul(*row[0]));
+    table.root = static_cast<uint32_t>(std::stoul(*row[1]));
+    table.name = {*row[2], *row[3]};
+    table.bytes = std::stoull(*row[4]);
+    table.rows_estimate = std::stod(*row[5]);
+    table.refused_because = row[6].value_or("");
+    table.columns = columns[*row[0]];
+    table.text_because = source.server().trusted ? text[*row[0]] : "server is not trusted";
+    tables.push_back(table);
+  }
+  return tables;
+}
+
+}  // namespace
+
+SourceCatalog read_catalog(Connection &source, const Selection &selection) {
+  SourceCatalog catalog = read_database(source);
+  Wanted wanted = find_wanted(source, selection);
+  catalog.everything = selection.everything();
+  catalog.schemas = wanted.schemas;
+  catalog.left_out = wanted.left_out;
+  WantedQuery query(source, wanted);
+  catalog.tables = read_tables(source, wanted, query);
+  catalog.routed = find_routed_trees(source, wanted);
+  catalog.sequences = query.names(kSequences);
+  catalog.refreshes = query.names(kRefreshes);
+  for (const QualifiedName &name : query.names(kLocked)) catalog.lock_order.push_back(quote(name.schema, name.name));
+  catalog.signature = query(kSignature).at(0).at(0).value_or("");
+  catalog.remarks = left_out_of_any_run(source, wanted);
+  catalog.findings = what_cannot_be_copied(source, selection, catalog);
+  return catalog;
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,78 @@
+// Errors of the source.
+
+#include "source/remote_error.hpp"
+
+#include <cstring>
+
+#include "core/remote_text.hpp"
+#include "libpq-fe.h"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// Before the source knows our encoding its texts are in any.
+std::string clean(const char *text) {
+  if (text == nullptr) return {};
+  size_t length = strnlen(text, kMaxRemoteText + MAX_MULTIBYTE_CHAR_LEN);
+  bool is_utf8 = GetDatabaseEncoding() == PG_UTF8;
+  // Only the part that is kept, so that no character is cut.
+  bool fits = length <= kMaxRemoteText;
+  if (!fits) length = static_cast<size_t>(pg_mbcliplen(text, static_cast<int>(length), kMaxRemoteText));
+  std::string kept(text, length);
+  if (!pg_verify_mbstr(GetDatabaseEncoding(), kept.data(), static_cast<int>(kept.size()), true))
+    for (char &c : kept)
+      if ((c & 0x80) != 0) c = '?';
+  return escape_controls(kept, is_utf8) + (fits ? "" : "...");
+}
+
+std::string place(const SourceServer &server) { return "server " + ("\"" + server.name + "\""); }
+
+}  // namespace
+
+Error statement_error(pg_conn *connection, const pg_result *result, const SourceServer &server) {
+  const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  if (state == nullptr || message == nullptr) return connection_error(connection, server);
+  Error error(error_state(state, "08P01"), "source: " + clean(message),
+              clean(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL)),
+              clean(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT)));
+  std::string context = clean(PQresultErrorField(result, PG_DIAG_CONTEXT));
+  return context.empty() ? error.within(place(server)) : error.within("source: " + context).within(place(server));
+}
+
+Error connection_error(pg_conn *connection, const SourceServer &server) {
+  std::string reason = one_line(PQerrorMessage(connection));
+  if (reason.find("out of memory") != std::string::npos)
+    return Error("53200", "out of memory for what the source sent").within(place(server));
+  const char *state = "08006";
+  for (const char *mark : {"lost synchronization", "do not agree with length", "unexpected", "insufficient data"})
+    if (reason.find(mark) != std::string::npos &&
+        reason.find("closed the connection unexpectedly") == std::string::npos)
+      state = "08P01";
+  return Error(state, "source: connection lost", clean(reason.c_str())).within(place(server));
+}
+
+Error connect_error(pg_conn *connection, const SourceServer &server) {
+  ConnectFailure failure = read_connect_failure(PQerrorMessage(connection));
+  std::string hint;
+  if (failure.message.find("channel binding") != std::string::npos)
+    hint = "A superuser may set the server's option channel_binding to 'prefer'.";
+  else if (failure.message.find("root certificate file") != std::string::npos)
+    hint = "Name the file that holds the source's certificate authority in the server's option sslrootcert.";
+  return Error(error_state(failure.sqlstate, "08001"), "source: " + clean(failure.message.c_str()),
+               clean(failure.detail.c_str()), hint)
+      .within(place(server));
+}
+
+Error connect_timed_out(const SourceServer &server) {
+  return Error("08001", "source: no connection within the time allowed", {},
+               "See the setting pagila_repl.connect_timeout and the option connect_timeout of servers.")
+      .within(place(server));
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,20 @@
+// What went wrong on the source or on the way to it, as our Error: its own SQLSTATE, its text cut and escaped.
+#pragma once
+
+#include "pg/boundary.hpp"
+#include "source/foreign_server.hpp"
+
+struct pg_conn;
+struct pg_result;
+
+namespace pagila_repl {
+
+// A statement failed, or the connection was lost while it ran.
+Error statement_error(pg_conn *connection, const pg_result *result, const SourceServer &server);
+// No connection came about.
+Error connect_error(pg_conn *connection, const SourceServer &server);
+Error connect_timed_out(const SourceServer &server);
+// 08006 with libpq's reason, unless that is no loss at all.
+Error connection_error(pg_conn *connection, const SourceServer &server);
+
+}  // namespace pagila_repl

@@ -1,0 +1,45 @@
+// Judges statements by what they are about.
+
+#include "source/shape_scope.hpp"
+
+#include "core/error.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr char kOurName[] = "pagila_repl";
+
+}  // namespace
+
+ShapeScope::ShapeScope(const std::vector<std::string> &schemas, bool whole_database)
+    : schemas_(schemas.begin(), schemas.end()), whole_database_(whole_database) {}
+
+std::optional<std::string> ShapeScope::left_out(const Statement &what) {
+  using Kind = Statement::Kind;
+  if (is_ours(what)) return "";
+  if (what.kind == Kind::extension || what.kind == Kind::comment_on_extension) {
+    if (whole_database_ || wants(what.schema) || what.kind == Kind::comment_on_extension) return {};
+    return "";
+  }
+  if (what.kind == Kind::left_out || !what.global_kind.empty())
+    return "statements about objects of the database, not of a schema, left out";
+  if (!what.has_target || wants(what.schema)) return {};
+  if (what.creates || what.kind == Kind::create_schema)
+    throw Error("55000", "pg_dump tells of objects in schema \"" + what.schema + "\", which is not to be copied",
+                "The schema belongs to an extension, or the source was changed while its shape was read.",
+                "Move what is not the extension's to another schema.");
+  return "statements about objects outside the copied schemas left out";
+}
+
+// The source may have this extension, and servers of its own. They are not part of a copy.
+bool ShapeScope::is_ours(const Statement &what) {
+  using Kind = Statement::Kind;
+  if (what.kind == Kind::extension || what.kind == Kind::comment_on_extension) return what.name == kOurName;
+  if (what.has_target) return what.schema == kOurName;
+  if (what.global_kind == "foreign-data wrapper") return what.name == kOurName;
+  if (what.global_kind == "server" && what.wrapper == kOurName) our_servers_.insert(what.name);
+  return (what.global_kind == "server" || what.global_kind == "user mapping") && our_servers_.count(what.name) > 0;
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,78 @@
+// Takes the snapshot of a run.
+//
+// LOCK TABLE takes no snapshot, so the locks are there before it: what is truncated or rewritten by others is so either
+// before we look, or after we are done. Tables made, dropped or altered while we waited for the locks are seen by reading
+// the catalog again.
+
+#include "source/snapshot.hpp"
+
+#include "pg/fault.hpp"
+#include "pg/transaction.hpp"
+#include "source/preflight.hpp"
+#include "source/read_catalog.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr const char *kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+// Servers before these can export a snapshot on a standby that others cannot use safely.
+bool can_export_snapshot(const SourceCatalog &catalog) {
+  if (!catalog.in_recovery) return true;
+  switch (catalog.version / 10000) {
+    case 15: return catalog.version >= 150020;
+    case 16: return catalog.version >= 160016;
+    case 17: return catalog.version >= 170012;
+    case 18: return catalog.version >= 180007;
+    default: return catalog.version >= 190000;
+  }
+}
+
+SourceCatalog look(Connection &source, const Selection &selection, const RunOptions &options) {
+  source.execute(kBegin);
+  SourceCatalog catalog = read_catalog(source, selection);
+  in_transaction([&] { check_findings(preflight(source, catalog, options)); });
+  source.execute("ROLLBACK");
+  return catalog;
+}
+
+}  // namespace
+
+bool is_snapshot_id(const std::string &id) {
+  return !id.empty() && id.size() < 64 && id.find_first_not_of("0123456789ABCDEF-") == std::string::npos;
+}
+
+Snapshot take_snapshot(const SourceServer &server, const Selection &selection, const RunOptions &options,
+                       const std::string &purpose) {
+  Snapshot snapshot;
+  snapshot.holder = std::make_unique<Connection>(server, purpose);
+  Connection &source = *snapshot.holder;
+  constexpr int kTries = 2;
+  for (int i = 0; i < kTries; i++) {
+    SourceCatalog before = look(source, selection, options);
+    PR_FAULT("snapshot");
+    source.execute(kBegin);
+    lock_tables(source, before);
+    snapshot.catalog = read_catalog(source, selection);
+    if (snapshot.catalog.signature == before.signature) {
+      if (!can_export_snapshot(snapshot.catalog)) return snapshot;
+      snapshot.id = source.query_value("SELECT pg_catalog.pg_export_snapshot()").value_or("");
+      if (!is_snapshot_id(snapshot.id)) throw Error("08P01", "the source gave no snapshot");
+      return snapshot;
+    }
+    source.execute("ROLLBACK");
+  }
+  throw Error("55000", "the tables of the source were changed while they were being locked", "schema_changed",
+              "Run it again when nobody creates, drops or alters tables there.");
+}
+
+std::unique_ptr<Connection> join_snapshot(const SourceServer &server, const std::string &id,
+                                          const std::string &purpose) {
+  auto connection = std::make_unique<Connection>(server, purpose);
+  connection->execute(kBegin);
+  connection->execute("SET TRANSACTION SNAPSHOT '" + id + "'");
+  return connection;
+}
+
+}  // namespace pagila_repl

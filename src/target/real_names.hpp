@@ -1,0 +1,13 @@
+// Tells whether a stage can be filled and indexed only under its real names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pagila_repl {
+
+// True if loading rows, or building indexes, constraints and statistics, looks names up: in functions of the dump that are
+// called then, or in values of columns such as regclass. The schemas hold the whole shape. Needs a transaction.
+bool needs_real_names(const std::vector<std::string> &stage_oids);
+
+}  // namespace pagila_repl
