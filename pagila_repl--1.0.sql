@@ -312,6 +312,7 @@ CREATE FUNCTION pagila_replicate_from(
   on_unmanaged text DEFAULT 'refuse',
   on_dependents text DEFAULT 'refuse',
   owners text DEFAULT 'keep',
+  foreign_keys text DEFAULT 'trust',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -319,6 +320,31 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_replicate_from';
 COMMENT ON FUNCTION pagila_replicate_from IS
   'copy another database: its schemas here become what they are there, in one snapshot and at one stroke';
+
+CREATE FUNCTION pagila_check(
+  server text,
+  schemas text[] DEFAULT NULL,
+  include text[] DEFAULT NULL,
+  exclude text[] DEFAULT NULL,
+  OUT subject text, OUT status text, OUT message text, OUT hint text, OUT sqlstate text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_check';
+COMMENT ON FUNCTION pagila_check IS 'look whether another database can be copied from: connects, compares, touches nothing';
+
+CREATE FUNCTION pagila_plan(
+  server text,
+  schemas text[] DEFAULT NULL,
+  include text[] DEFAULT NULL,
+  exclude text[] DEFAULT NULL,
+  OUT schema_name name, OUT table_name name, OUT bytes bigint, OUT rows_estimate bigint, OUT format text,
+  OUT format_reason text, OUT parts integer, OUT routed text, OUT publish text, OUT refused text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_plan';
+COMMENT ON FUNCTION pagila_plan IS 'say what copying another database would do with each of its tables; touches nothing';
 
 CREATE FUNCTION pagila_wait(
   INOUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
@@ -334,8 +360,8 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_cancel';
 COMMENT ON FUNCTION pagila_cancel IS 'ask a run to stop; false if it is not running any more';
 
-REVOKE EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_wait, pagila_cancel FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_wait, pagila_cancel TO pagila_repl_operator;
+REVOKE EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_check, pagila_plan, pagila_wait, pagila_cancel FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_check, pagila_plan, pagila_wait, pagila_cancel TO pagila_repl_operator;
 
 --
 -- Sources: foreign servers of this wrapper. It has no handler, as nothing is read through them.

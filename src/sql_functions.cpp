@@ -2,6 +2,7 @@
 
 #include "core/load_request.hpp"
 #include "core/replicate_request.hpp"
+#include "entrance.hpp"
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -46,27 +47,11 @@ namespace {
 // Checks at the entrance. Server code: they run before any C++ object is born.
 //
 
-void check_operator(const char *function) {
-  Oid role = get_role_oid("pagila_repl_operator", true);
-  if (!superuser() && !(OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", function),
-                    errdetail("Only members of the role \"pagila_repl_operator\" may call it."),
-                    errhint("GRANT pagila_repl_operator TO the role.")));
-}
-
 void check_may_read_files() {
   if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to read files on the server"),
                     errdetail("pagila_load reads its files on the server."),
                     errhint("GRANT pg_read_server_files TO the role.")));
-}
-
-void check_not_in_run(const char *function) {
-  if (is_leader())
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("%s cannot be called from within a run", function)));
-  if (InSecurityRestrictedOperation())
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("%s cannot be called within a security-restricted operation", function)));
 }
 
 // Relations of the extension do not count: SELECT pagila_wait(run_id) FROM pagila_repl.run is a fair question.
@@ -108,31 +93,14 @@ void check_may_log_in() {
              errhint("Call it as a role with LOGIN.")));
 }
 
-void check_not_standby(const char *function) {
-  if (RecoveryInProgress())
-    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("%s cannot be called during recovery", function),
-                    errhint("Call it on the primary.")));
-}
-
 //
 // Arguments
 //
 
-std::string text_argument(FunctionCallInfo fcinfo, int number) {
-  Datum value = PG_GETARG_DATUM(number);
-  return guarded([value]() -> const char * { return TextDatumGetCString(value); });
-}
-
-bool boolean_argument(FunctionCallInfo fcinfo, int number, const char *name) {
-  if (PG_ARGISNULL(number)) throw Error("22004", std::string("argument \"") + name + "\" must not be null");
-  return PG_GETARG_BOOL(number);
-}
-
 // True if the argument is `yes`, false if it is `no`.
 bool choice_argument(FunctionCallInfo fcinfo, int number, const char *name, const std::string &yes,
                      const std::string &no) {
-  if (PG_ARGISNULL(number)) throw Error("22004", std::string("argument \"") + name + "\" must not be null");
-  std::string value = text_argument(fcinfo, number);
+  std::string value = text_argument(fcinfo, number, name);
   if (value == yes) return true;
   if (value == no) return false;
   throw Error("22023", std::string("invalid value for argument \"") + name + "\": \"" + value + "\"", {},
@@ -152,41 +120,14 @@ void take_options(FunctionCallInfo fcinfo, int force, int verify, RunOptions &op
 }
 
 LoadRequest load_request(FunctionCallInfo fcinfo) {
-  if (PG_ARGISNULL(0)) throw Error("22004", "argument \"schema_file\" must not be null");
   LoadRequest request;
-  request.schema_file = text_argument(fcinfo, 0);
-  if (!PG_ARGISNULL(1)) request.data_file = text_argument(fcinfo, 1);
+  request.schema_file = text_argument(fcinfo, 0, "schema_file");
+  if (!PG_ARGISNULL(1)) request.data_file = text_argument(fcinfo, 1, "data_file");
   take_options(fcinfo, 2, 4, request);
   request.strict = boolean_argument(fcinfo, 9, "strict");
   check_load_directories(request.schema_file);
   if (request.data_file) check_load_directories(*request.data_file);
   return request;
-}
-
-// The elements of a text[]; none if it is null.
-std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name) {
-  std::vector<std::string> texts;
-  if (PG_ARGISNULL(number)) return texts;
-  Datum value = PG_GETARG_DATUM(number);
-  struct Elements {
-    Datum *values;
-    bool *nulls;
-    int count;
-  };
-  Elements elements = guarded([value] {
-    Elements found{};
-    deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &found.values, &found.nulls,
-                      &found.count);
-    return found;
-  });
-  for (int i = 0; i < elements.count; i++) {
-    if (elements.nulls[i]) throw Error("22004", std::string("argument \"") + name + "\" must not have null elements");
-    Datum element = elements.values[i];
-    texts.push_back(guarded([element]() -> const char * { return TextDatumGetCString(element); }));
-  }
-  if (texts.empty())
-    throw Error("22023", std::string("argument \"") + name + "\" must not be empty", {}, "Leave it out to mean all.");
-  return texts;
 }
 
 int workers_argument(FunctionCallInfo fcinfo, int number) {
@@ -199,14 +140,12 @@ int workers_argument(FunctionCallInfo fcinfo, int number) {
 }
 
 ReplicateRequest replicate_request(FunctionCallInfo fcinfo) {
-  if (PG_ARGISNULL(0)) throw Error("22004", "argument \"server\" must not be null");
   ReplicateRequest request;
-  request.server = text_argument(fcinfo, 0);
+  request.server = text_argument(fcinfo, 0, "server");
   request.workers = workers_argument(fcinfo, 1);
-  request.selection.schemas = texts_argument(fcinfo, 2, "schemas");
-  request.selection.include = texts_argument(fcinfo, 3, "include");
-  request.selection.exclude = texts_argument(fcinfo, 4, "exclude");
+  request.selection = selection_argument(fcinfo, 2);
   take_options(fcinfo, 5, 7, request);
+  request.check_foreign_keys = choice_argument(fcinfo, 12, "foreign_keys", "check", "trust");
   return request;
 }
 
@@ -350,7 +289,7 @@ Datum pagila_load(PG_FUNCTION_ARGS) {
 }
 
 // pagila_replicate_from(server, workers, schemas, include, exclude, force, wait, verify, on_modified, on_unmanaged,
-//                       on_dependents, owners)
+//                       on_dependents, owners, foreign_keys)
 Datum pagila_replicate_from(PG_FUNCTION_ARGS) {
   check_operator("pagila_replicate_from");
   check_not_in_run("pagila_replicate_from");

@@ -7,7 +7,7 @@ namespace pagila_repl {
 std::string encode(const ReplicateRequest &request) {
   Packer out;
   pack(out, request);
-  out.put(request.server).put_number(request.workers);
+  out.put(request.server).put_number(request.workers).put(request.check_foreign_keys);
   return out.put(request.selection.schemas).put(request.selection.include).put(request.selection.exclude).bytes();
 }
 
@@ -17,6 +17,7 @@ ReplicateRequest decode_replicate_request(std::string_view text) {
   unpack(in, request);
   request.server = in.text();
   request.workers = static_cast<int>(in.number());
+  request.check_foreign_keys = in.flag();
   request.selection.schemas = in.texts();
   request.selection.include = in.texts();
   request.selection.exclude = in.texts();

@@ -20,8 +20,9 @@ struct Selection {
 constexpr int kMostWorkers = 64;
 
 struct ReplicateRequest : RunOptions {
-  std::string server;  // name of the foreign server
-  int workers = 1;     // processes that do steps at the same time, at least 1
+  std::string server;               // name of the foreign server
+  int workers = 1;                  // processes that do steps at the same time, at least 1
+  bool check_foreign_keys = false;  // read the rows once more instead of trusting that they hold as on the source
   Selection selection;
 };
 

@@ -22,8 +22,7 @@ std::string encode(const std::vector<WorkItem> &items) {
     out.put_number(static_cast<int>(item.kind)).put(item.step_kind).put(item.schema).put(item.object);
     out.put_number(item.table).put(item.routed).put(item.copy_statement).put(item.columns).put(item.binary);
     out.put_number(static_cast<int64_t>(item.bytes)).put(item.source_query).put_number(item.source_table);
-    out.put(item.with_content);
-    out.put(item.statements).put(item.tablespace);
+    out.put(item.statements).put(item.tablespace).put(item.declare_valid);
   }
   return out.bytes();
 }
@@ -44,9 +43,9 @@ std::vector<WorkItem> decode_work_items(std::string_view bytes) {
     item.bytes = static_cast<uint64_t>(in.number());
     item.source_query = in.text();
     item.source_table = static_cast<uint32_t>(in.number());
-    item.with_content = in.flag();
     item.statements = in.texts();
     item.tablespace = in.text();
+    item.declare_valid = in.text();
   }
   return items;
 }

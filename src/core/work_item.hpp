@@ -28,10 +28,10 @@ struct WorkItem {
   // verify
   std::string source_query;  // for the source: count and hash
   uint32_t source_table = 0;
-  bool with_content = false;
   // build
   std::vector<std::string> statements;
-  std::string tablespace;  // default_tablespace while they run
+  std::string tablespace;     // default_tablespace while they run
+  std::string declare_valid;  // foreign key of `table` that they add as NOT VALID and that is valid
 
   // Items run at the same time only if their locks allow it. A key is a table of the stage.
   struct Lock {

@@ -55,6 +55,10 @@ void fix_settings() {
 
 }  // namespace
 
+void reset_settings() {
+  guarded([] { fix_settings(); });
+}
+
 void begin_transaction() {
   guarded([] {
     // Before it starts: it takes its own properties from settings.

@@ -11,6 +11,8 @@ void abort_transaction() noexcept;
 void begin_subtransaction();
 void release_subtransaction();
 void roll_back_subtransaction();
+// Gives settings the values that a transaction begins with.
+void reset_settings();
 // As SET LOCAL, with the rights of the present user.
 void set_local(const std::string &setting, const std::string &value);
 // The extension of this database; throws 42704 when it is gone. Needs a transaction.

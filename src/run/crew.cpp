@@ -36,6 +36,7 @@ Crew crew;
 
 // Also when the leader exits: workers are nothing without it.
 void dismiss(int, Datum) {
+  leave_queue(0, 0);
   for (int i = 0; i < crew.started; i++) TerminateBackgroundWorker(crew.handles[i]);
 }
 
@@ -236,6 +237,10 @@ class HolderCheck {
  public:
   explicit HolderCheck(Connection &holder) : holder_(holder) {}
   void now() { (void)holder_.query_value("SELECT 1"); }
+  // Who cannot join the snapshot only says so; why it is gone, its holder knows.
+  void after_failure(const std::string &sqlstate) {
+    if (sqlstate == "22023" || sqlstate == "42704") now();
+  }
   void now_and_then() {
     if (Clock::now() - last_ < std::chrono::seconds(5)) return;
     now();
@@ -255,6 +260,7 @@ void watch(const std::vector<WorkItem> &items, const PullJob &job, const Stage &
   bool is_source_read = false;
   for (;;) {
     Standing standing = look();
+    if (standing.failed >= 0) check.after_failure(crew.shared.slots[standing.failed].sqlstate);
     if (standing.failed >= 0 || standing.vanished >= 0) throw_failure(standing, items, record);
     if (!is_source_read && standing.unfinished_with_source == 0) check.now();
     is_source_read = standing.unfinished_with_source == 0;

@@ -24,8 +24,8 @@ std::string list_of(const std::vector<std::string> &columns, const std::string &
 
 class Plan {
  public:
-  Plan(const Stage &stage, bool with_content, bool in_utf8)
-      : stage_(stage), with_content_(with_content), in_utf8_(in_utf8) {}
+  Plan(const Stage &stage, const ReplicateRequest &request, bool in_utf8)
+      : stage_(stage), request_(request), in_utf8_(in_utf8) {}
 
   void copy(const SourceTable &table) {
     Oid oid = staged_table(stage_, table.name);
@@ -34,7 +34,8 @@ class Plan {
     std::string what =
         table.columns.empty() ? "(SELECT FROM ONLY " + source + ")" : source + " (" + list_of(table.columns) + ")";
     add_copy(oid, table.name, what, table.columns, table.text_because.empty(), table.bytes);
-    verify(oid, table);
+    // COPY has counted at both ends.
+    if (request_.verify_content) verify(oid, table);
   }
 
   void copy_routed(const RoutedTree &tree, bool binary, uint64_t bytes) {
@@ -117,12 +118,10 @@ class Plan {
     item.schema = table.name.schema;
     item.object = table.name.name;
     item.table = oid;
-    item.with_content = with_content_;
     item.source_table = table.oid;
     item.bytes = table.bytes;
-    item.source_query =
-        content_query(oid, "ONLY " + quote(table.name.schema, table.name.name), with_content_, in_utf8_);
-    item.cost = with_content_ ? table.bytes / 2 : table.bytes / 10;
+    item.source_query = content_query(oid, "ONLY " + quote(table.name.schema, table.name.name), true, in_utf8_);
+    item.cost = table.bytes / 2;
     item.after.push_back(copy_of_[oid]);
     item.locks.push_back({oid, false});
     items_.push_back(item);
@@ -143,8 +142,13 @@ class Plan {
 
   void build_index(const Stripped &stripped) {
     auto number = static_cast<uint32_t>(items_.size());
-    WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, stripped.create,
-                               stripped.of_parts ? 0 : bytes_of_[stripped.table] / 3);
+    std::vector<std::string> statements = stripped.create, later;
+    if (stripped.builds_index_first && !stripped.of_parts) {
+      later.assign(statements.begin() + 1, statements.end());
+      statements.resize(1);
+    }
+    WorkItem &item = add_build(later.empty() ? stripped.kind : "index", seen_as(stage_, stripped.schema),
+                               stripped.object, statements, stripped.of_parts ? 0 : bytes_of_[stripped.table] / 3);
     item.tablespace = stripped.tablespace;
     if (stripped.of_parts) {
       // Parents after all real indexes of the tree, attaching after both.
@@ -152,15 +156,26 @@ class Plan {
       item.locks.push_back({stripped.tree, true});
     } else {
       after_copy(item, stripped.table);
-      item.locks.push_back({stripped.table, stripped.kind == "constraint"});
+      item.locks.push_back({stripped.table, stripped.kind == "constraint" && later.empty()});
     }
     tree_items_[stripped.tree].insert(number);
+    if (later.empty()) return;
+    WorkItem &constraint = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, later, 0);
+    after(constraint, number);
+    constraint.locks.push_back({stripped.table, true});
+    tree_items_[stripped.tree].insert(number + 1);
   }
 
   void build_constraint(const Stripped &stripped) {
     auto number = static_cast<uint32_t>(items_.size());
-    WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, stripped.create,
-                               stripped.referenced != InvalidOid ? tree_bytes_[stripped.tree] / 5 : 0);
+    std::vector<std::string> statements = stripped.create;
+    bool trusted = !request_.check_foreign_keys && !stripped.provable.empty();
+    if (trusted) statements[0] += " NOT VALID";
+    bool reads = stripped.referenced != InvalidOid && !trusted;
+    WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, statements,
+                               reads ? tree_bytes_[stripped.tree] / 5 : 0);
+    item.table = stripped.table;
+    if (trusted) item.declare_valid = stripped.provable;
     if (stripped.referenced == InvalidOid) {
       // Checks in the order they were stripped in: those of children before those they inherit.
       if (last_check_) after(item, *last_check_);
@@ -190,7 +205,8 @@ class Plan {
   void after(WorkItem &item, uint32_t before) { item.after.push_back(before); }
 
   const Stage &stage_;
-  bool with_content_, in_utf8_;
+  const ReplicateRequest &request_;
+  bool in_utf8_;
   std::vector<WorkItem> items_;
   std::map<Oid, uint32_t> copy_of_;               // item that brings the rows of a table
   std::map<Oid, uint64_t> bytes_of_;              // of a table's rows
@@ -209,8 +225,9 @@ Oid staged_table(const Stage &stage, const QualifiedName &name) {
   return static_cast<Oid>(std::stoul(*oid));
 }
 
-std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, bool with_content, bool in_utf8) {
-  Plan plan(stage, with_content, in_utf8);
+std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, const ReplicateRequest &request,
+                                bool in_utf8) {
+  Plan plan(stage, request, in_utf8);
   std::set<uint32_t> routed;
   for (const RoutedTree &tree : catalog.routed) routed.insert(tree.oid);
   for (const RoutedTree &tree : catalog.routed) {

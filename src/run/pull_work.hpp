@@ -12,7 +12,8 @@ namespace pagila_repl {
 
 // Copies, verifications, indexes and constraints, statistics of the stage, with what must come before what. `in_utf8`: the
 // encodings differ, so text is compared in UTF-8. Needs a transaction.
-std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, bool with_content, bool in_utf8);
+std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, const ReplicateRequest &request,
+                                bool in_utf8);
 
 // The table of the stage by its name as seen.
 Oid staged_table(const Stage &stage, const QualifiedName &name);

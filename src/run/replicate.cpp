@@ -125,20 +125,20 @@ ContentHashes compare(const std::vector<WorkItem> &items, const Harvest &harvest
 }
 
 // Rows of these trees may lie in other leaves here, so each tree is compared as a whole.
-void verify_routed(const Source &source, const Stage &stage, bool with_content, ContentHashes &hashes) {
+void verify_routed(const Source &source, const Stage &stage, ContentHashes &hashes) {
   std::vector<std::string> mismatches;
   for (const RoutedTree &tree : source.catalog().routed)
     in_transaction([&] {
       Content here, there;
-      if (with_content) here.hash = there.hash = "0:0";
+      here.hash = there.hash = "0:0";
       for (const SourceTable &leaf : source.catalog().tables) {
         if (leaf.root != tree.oid) continue;
         Oid staged = staged_table(stage, leaf.name);
         std::string query =
-            content_query(staged, "ONLY " + quote(leaf.name.schema, leaf.name.name), with_content, source.in_utf8);
+            content_query(staged, "ONLY " + quote(leaf.name.schema, leaf.name.name), true, source.in_utf8);
         SourceContent asked(*source.snapshot.holder, query, leaf.oid, leaf.bytes);
-        Content part = read_content(staged, with_content, source.in_utf8);
-        if (with_content) hashes[staged] = part.hash;
+        Content part = read_content(staged, true, source.in_utf8);
+        hashes[staged] = part.hash;
         here = sum_of(here, part);
         there = sum_of(there, asked.take());
       }
@@ -153,7 +153,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
                  std::vector<std::string> &remarks) {
   enter(record, Phase::rows);
   std::vector<WorkItem> items =
-      in_transaction([&] { return plan_pull(stage, source.catalog(), request.verify_content, source.in_utf8); });
+      in_transaction([&] { return plan_pull(stage, source.catalog(), request, source.in_utf8); });
   PullJob job{record.id(),     record.reserve_steps(static_cast<int>(items.size())),
               request.server,  source.snapshot.id,
               source.encoding, source.in_utf8};
@@ -161,7 +161,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   record.add_rows(harvest.rows, harvest.bytes);
   remarks.insert(remarks.end(), harvest.remarks.begin(), harvest.remarks.end());
   ContentHashes hashes = compare(items, harvest);
-  verify_routed(source, stage, request.verify_content, hashes);
+  if (request.verify_content) verify_routed(source, stage, hashes);
   // Nothing is asked of the source any more.
   source.snapshot.holder.reset();
 
@@ -269,7 +269,8 @@ std::string json_array(const std::vector<std::string> &texts) {
 }
 
 std::string options_as_json(const ReplicateRequest &request) {
-  return "{" + json_members(request) + ", \"workers\": " + std::to_string(request.workers) +
+  return "{" + json_members(request) + ", \"workers\": " + std::to_string(request.workers) + ", \"foreign_keys\": \"" +
+         (request.check_foreign_keys ? "check" : "trust") + "\"" +
          ", \"schemas\": " + json_array(request.selection.schemas) +
          ", \"include\": " + json_array(request.selection.include) +
          ", \"exclude\": " + json_array(request.selection.exclude) + "}";

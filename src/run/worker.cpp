@@ -165,6 +165,7 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
     case WorkItem::Kind::build:
       check_disk_reserve();
       build(item.statements, item.tablespace);
+      if (!item.declare_valid.empty()) declare_valid(item.table, item.declare_valid);
       record(item, number, {}, {});
       if (item.step_kind == "index" || item.step_kind == "constraint") PR_FAULT("index");
   }
@@ -202,14 +203,14 @@ void ItemDoer::copy(const WorkItem &item, int number, Connection &source) {
 // Both servers read at the same time.
 void ItemDoer::verify(const WorkItem &item, int number, Connection &source) {
   SourceContent asked(source, item.source_query, item.source_table, item.bytes);
-  Content here = read_content(item.table, item.with_content, job_.in_utf8);
+  Content here = read_content(item.table, true, job_.in_utf8);
   Content there = asked.take();
   VerifiedSlot &slot = shared_.verified[number];
   slot.rows = here.rows;
   slot.source_rows = there.rows;
   put(slot.hash, here.hash);
   put(slot.source_hash, there.hash);
-  if (item.with_content) record_content_hash(job_.run_id, item.schema, item.object, here.hash);
+  record_content_hash(job_.run_id, item.schema, item.object, here.hash);
   record(item, number, here.rows, {});
   PR_FAULT("verify");
 }
@@ -276,6 +277,8 @@ WorkSegment parts_of(dsm_segment *segment) {
   return parts;
 }
 
+void leave_queue(int, Datum) { (void)ConditionVariableCancelSleep(); }
+
 }  // namespace pagila_repl
 
 using namespace pagila_repl;
@@ -294,10 +297,15 @@ void pagila_repl_worker_main(Datum segment_handle) {
   dsm_pin_mapping(segment);
   static WorkSegment shared;
   shared = parts_of(segment);
+  before_shmem_exit(leave_queue, 0);
   LWLockRegisterTranche(shared.work->tranche, "pagila_repl");
   BackgroundWorkerInitializeConnectionByOid(shared.work->database, shared.work->owner, 0);
   entry([slot] {
-    in_transaction([] { stay_small(); });
+    in_transaction([] {
+      stay_small();
+      // The processes are shared out already.
+      execute("SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '0', false)");
+    });
     work(shared, slot);
   });
 }

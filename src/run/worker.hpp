@@ -43,6 +43,8 @@ PullJob decode_pull_job(std::string_view bytes);
 // The next item this process may begin; waits for one. kNothing: none is left for it, or all shall stop. Interruptible.
 int next_item(const WorkSegment &shared, bool may_use_source);
 void finish_item(const WorkSegment &shared, int item);
+// Server code: who exits, or gives up waiting by an error, still counts as waiting in the segment, which by then is gone.
+void leave_queue(int code, Datum argument);
 
 }  // namespace pagila_repl
 

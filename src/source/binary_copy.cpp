@@ -1,5 +1,6 @@
-// Looks through the types of all columns for what must not be received as binary: types that are not built in, values that
-// stand for objects of the source, and binary forms that name a type by an OID which is another one here.
+// Looks through the types of all columns for what must not be received as binary: types that are not built in, and values
+// that stand for objects of the source. Binary arrays and rows name types by their OIDs, but OIDs of types that are not
+// built in are not looked at by who receives them.
 
 #include "source/binary_copy.hpp"
 
@@ -9,34 +10,33 @@ namespace pagila_repl {
 
 namespace {
 
-// Types whose binary form is the same on all servers, and OIDs given out by hand, which are so too (FirstGenbkiObjectId).
-// An interval may be infinite from 17 on, which older servers take for a very long one: $4.
+// The built-in types are told one by one, so that one of a newer server is none of them. An interval may be infinite from
+// 17 on, which older servers take for a very long one: $4.
 constexpr const char *kTextColumns = R"(
 , carried AS MATERIALIZED (
   SELECT a.attrelid, a.attnum, a.attname, a.atttypid FROM relation c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
    WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-), part (whole, type, named_by_oid) AS (
-  SELECT DISTINCT atttypid, atttypid, false FROM carried
+), part (whole, type) AS (
+  SELECT DISTINCT atttypid, atttypid FROM carried
   UNION
-  SELECT p.whole, inside.type, inside.named_by_oid
+  SELECT p.whole, inside.type
     FROM part p JOIN pg_catalog.pg_type t ON t.oid = p.type
          CROSS JOIN LATERAL (
-           SELECT t.typbasetype, false WHERE t.typtype = 'd'
+           SELECT t.typbasetype WHERE t.typtype = 'd'
            UNION ALL
-           SELECT t.typelem, true WHERE t.typtype = 'b' AND t.typelem <> 0 AND t.typlen = -1
+           SELECT t.typelem WHERE t.typtype = 'b' AND t.typelem <> 0 AND t.typlen = -1
            UNION ALL
-           SELECT a.atttypid, true FROM pg_catalog.pg_attribute a
+           SELECT a.atttypid FROM pg_catalog.pg_attribute a
             WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
            UNION ALL
-           SELECT rngsubtype, false FROM pg_catalog.pg_range WHERE rngtypid = t.oid
+           SELECT rngsubtype FROM pg_catalog.pg_range WHERE rngtypid = t.oid
            UNION ALL
-           SELECT rngtypid, false FROM pg_catalog.pg_range WHERE rngmultitypid = t.oid) inside (type, named_by_oid)
+           SELECT rngtypid FROM pg_catalog.pg_range WHERE rngmultitypid = t.oid) inside (type)
 ), obstacle AS MATERIALIZED (
   SELECT p.whole, t.oid AS type,
          CASE WHEN EXISTS (SELECT FROM member m
                             WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid)
               THEN 'of an extension'
-              WHEN p.named_by_oid AND t.oid >= 10000 THEN 'which is told by its OID in it'
               WHEN t.typtype <> 'b' OR (t.typelem <> 0 AND t.typlen = -1) THEN NULL
               WHEN t.oid >= 16384 THEN 'which is not built in'
               WHEN t.typsend = 0 OR t.typreceive = 0 THEN 'which has no binary form'

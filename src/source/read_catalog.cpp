@@ -6,6 +6,7 @@
 
 #include "source/binary_copy.hpp"
 #include "source/left_out.hpp"
+#include "source/lock_timeout.hpp"
 #include "source/routing.hpp"
 #include "source/selection.hpp"
 
@@ -131,9 +132,7 @@ std::vector<SourceTable> read_tables(Connection &source, const Wanted &wanted, W
   return tables;
 }
 
-}  // namespace
-
-SourceCatalog read_catalog(Connection &source, const Selection &selection) {
+SourceCatalog read(Connection &source, const Selection &selection) {
   SourceCatalog catalog = read_database(source);
   Wanted wanted = find_wanted(source, selection);
   catalog.everything = selection.everything();
@@ -149,6 +148,13 @@ SourceCatalog read_catalog(Connection &source, const Selection &selection) {
   catalog.remarks = left_out_of_any_run(source, wanted);
   catalog.findings = what_cannot_be_copied(source, selection, catalog);
   return catalog;
+}
+
+}  // namespace
+
+SourceCatalog read_catalog(Connection &source, const Selection &selection) {
+  // To know the size of a table takes a lock.
+  return within_lock_timeout(source, [&] { return read(source, selection); });
 }
 
 }  // namespace pagila_repl

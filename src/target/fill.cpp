@@ -195,16 +195,12 @@ ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRow
   ExpectedRows expected;
   Telltale telltale(plan);
   std::vector<FillGroup> groups = in_transaction([&] { return group_fills(plan, stage); });
-  for (const FillGroup &group : groups) {
-    in_transaction([&] {
-      auto fill = [&] { fill_group(group, open_rows, record, telltale, expected); };
-      if (stage.runs_own_code)
-        under_real_names(stage, fill);
-      else
-        fill();
-    });
-    PR_FAULT("rows");
-  }
+  in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
+    for (const FillGroup &group : groups) {
+      run([&] { fill_group(group, open_rows, record, telltale, expected); });
+      PR_FAULT("rows");
+    }
+  });
   return expected;
 }
 

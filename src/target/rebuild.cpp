@@ -2,25 +2,36 @@
 
 #include "target/rebuild.hpp"
 
+#include <algorithm>
+
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/disk_reserve.hpp"
 
+extern "C" {
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
 namespace pagila_repl {
 
 namespace {
 
+void run_alone(const std::function<void()> &step) { in_transaction(step); }
+
 template <class Work>
-void step(RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
-          const std::string &object, bool real_names, Work work) {
+void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
+          const std::string &object, Work work) {
   try {
-    in_transaction([&] {
+    run([&] {
       record.begin_step(kind, schema, object);
-      if (real_names)
-        under_real_names(stage, work);
-      else
-        work();
+      work();
       record.end_step();
     });
   } catch (const Error &error) {
@@ -37,29 +48,51 @@ void build(const std::vector<std::string> &statements, const std::string &tables
   for (const std::string &statement : statements) execute(statement);
 }
 
+// What ALTER TABLE ... VALIDATE CONSTRAINT does once it has read the rows.
+void declare_valid(Oid table, const std::string &foreign_key) {
+  const char *name = foreign_key.c_str();
+  guarded([=] {
+    Oid constraint = get_relation_constraint_oid(table, name, false);
+    Relation catalog = table_open(ConstraintRelationId, RowExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(constraint));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for constraint %u", constraint);
+    ((Form_pg_constraint)GETSTRUCT(tuple))->convalidated = true;
+    CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
+    table_close(catalog, RowExclusiveLock);
+    CommandCounterIncrement();
+  });
+}
+
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
-  for (const Stripped &stripped : stage.stripped) {
-    if (stripped.group != group) continue;
-    if (group == Stripped::Group::index) check_disk_reserve();
-    step(record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object, stage.runs_own_code,
-         [&] { build(stripped.create, stripped.tablespace); });
-    PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
-  }
+  if (std::none_of(stage.stripped.begin(), stage.stripped.end(), [&](const Stripped &s) { return s.group == group; }))
+    return;
+  in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
+    for (const Stripped &stripped : stage.stripped) {
+      if (stripped.group != group) continue;
+      if (group == Stripped::Group::index) check_disk_reserve();
+      step(run, record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object,
+           [&] { build(stripped.create, stripped.tablespace); });
+      PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
+    }
+  });
 }
 
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
-  for (const QualifiedName &view : plan.refreshes)
-    // Functions that a view calls name tables as they will be seen.
-    step(record, stage, "materialized view", view.schema, view.name, true, [&] {
-      execute("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
-      PR_FAULT("refresh");
-    });
+  if (plan.refreshes.empty()) return;
+  // Functions that a view calls name tables as they will be seen.
+  in_steps(stage, true, [&](const RunStep &run) {
+    for (const QualifiedName &view : plan.refreshes)
+      step(run, record, stage, "materialized view", view.schema, view.name, [&] {
+        execute("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
+        PR_FAULT("refresh");
+      });
+  });
 }
 
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
   for (const SequenceState &state : plan.sequences) {
     try {
-      step(record, stage, "sequence", state.sequence.schema, state.sequence.name, false, [&] {
+      step(run_alone, record, stage, "sequence", state.sequence.schema, state.sequence.name, [&] {
         Value set = query_value(
             R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
                                         WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind = 'S')
@@ -83,11 +116,14 @@ void analyze(const Stage &stage, RunRecord &record, const std::string &kinds) {
             WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind = ANY ($2::"char"[]) ORDER BY c.relkind = 'p', 1, 2)",
         {array_literal(stage.stage_oids()), kinds});
   });
-  for (const Row &row : tables)
-    step(record, stage, "analyze", seen_as(stage, *row[0]), *row[1], stage.runs_own_code, [&] {
-      execute("ANALYZE " + quote(stage.runs_own_code ? seen_as(stage, *row[0]) : *row[0], *row[1]));
-      PR_FAULT("analyze");
-    });
+  if (tables.empty()) return;
+  in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
+    for (const Row &row : tables)
+      step(run, record, stage, "analyze", seen_as(stage, *row[0]), *row[1], [&] {
+        execute("ANALYZE " + quote(stage.runs_own_code ? seen_as(stage, *row[0]) : *row[0], *row[1]));
+        PR_FAULT("analyze");
+      });
+  });
 }
 
 }  // namespace pagila_repl

@@ -11,6 +11,10 @@ namespace pagila_repl {
 // Runs statements of Stripped::create within the caller's transaction.
 void build(const std::vector<std::string> &statements, const std::string &tablespace);
 
+// Declares a foreign key valid that was added as NOT VALID: it holds on the source, in the snapshot that the rows are from.
+// Needs a transaction.
+void declare_valid(Oid table, const std::string &foreign_key);
+
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // Sequences last: setval is not transactional, so nothing that may fail on them comes after.

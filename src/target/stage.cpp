@@ -363,6 +363,19 @@ void under_real_names(const Stage &stage, const std::function<void()> &work) {
   }
 }
 
+void in_steps(const Stage &stage, bool real_names, const std::function<void(const RunStep &)> &steps) {
+  if (!real_names) return steps([](const std::function<void()> &step) { in_transaction(step); });
+  in_transaction([&] {
+    under_real_names(stage, [&] {
+      steps([](const std::function<void()> &step) {
+        // As at the beginning of a transaction: code of the dump may have changed them.
+        reset_settings();
+        step();
+      });
+    });
+  });
+}
+
 void move_extensions(Oid from, const std::string &to) {
   std::vector<std::string> names = extensions_in(from);
   as_extension_owner([&] {

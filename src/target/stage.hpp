@@ -64,6 +64,11 @@ std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &name
 // else sees that; DDL on those schemas waits until the transaction ends.
 void under_real_names(const Stage &stage, const std::function<void()> &work);
 
+// Runs steps, each in a transaction of its own, or under real names: then all in one, since giving names takes longer
+// than most steps. `steps` gives them one by one to its argument.
+using RunStep = std::function<void(const std::function<void()> &step)>;
+void in_steps(const Stage &stage, bool real_names, const std::function<void(const RunStep &)> &steps);
+
 // The extensions that live in a schema move with its name. Needs a transaction.
 void move_extensions(Oid from, const std::string &to);
 

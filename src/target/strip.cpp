@@ -32,13 +32,27 @@ Stripped stripped_of(Stripped::Group group, const std::string &kind, const std::
   return stripped;
 }
 
+// ALTER ... DEPENDS ON EXTENSION: quoted names of extensions by the OID of what goes with them.
+std::multimap<std::string, std::string> extensions_needed(const std::string &catalog) {
+  std::multimap<std::string, std::string> extensions;
+  for (const Row &row : query(
+           R"(SELECT d.objid, pg_catalog.quote_ident(e.extname)
+                FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+               WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'x'
+                 AND d.classid = $1::pg_catalog.regclass ORDER BY 1, 2)",
+           {catalog}))
+    extensions.emplace(*row[0], *row[1]);
+  return extensions;
+}
+
 // Rules and triggers of tables. `clones` of triggers on partitions come back with their parents; only their state is kept.
 std::vector<Stripped> strip_triggers(const std::string &schemas) {
   std::vector<Stripped> stripped;
+  std::multimap<std::string, std::string> needed = extensions_needed("pg_catalog.pg_trigger");
   for (const Row &row : query(
            R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgname, pg_catalog.quote_ident(t.tgname),
                     pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled, t.tgparentid,
-                    pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname
+                    pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname, t.oid
                FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal
@@ -58,6 +72,8 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
       trigger.create.push_back("ALTER TABLE ONLY " + *row[0] + " " + switches.at(*row[4]) + *row[2]);
     if (row[6])
       trigger.create.push_back("COMMENT ON TRIGGER " + *row[2] + " ON " + *row[0] + " IS " + quote_literal(*row[6]));
+    for (auto [at, end] = needed.equal_range(*row[8]); at != end; ++at)
+      trigger.create.push_back("ALTER TRIGGER " + *row[2] + " ON " + *row[0] + " DEPENDS ON EXTENSION " + at->second);
     stripped.push_back(trigger);
   }
   for (const Row &row : query(
@@ -98,7 +114,10 @@ std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
            R"(SELECT k.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), k.conname,
                     pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'),
                     n.nspname, k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid,
-                    k.confrelid, COALESCE(pg_catalog.pg_partition_root(k.confrelid), k.confrelid)::oid
+                    k.confrelid, COALESCE(pg_catalog.pg_partition_root(k.confrelid), k.confrelid)::oid,
+                    -- Partitioned tables cannot have one that is NOT VALID.
+                    k.convalidated AND c.relkind = 'r'
+                      AND (SELECT relkind = 'r' FROM pg_catalog.pg_class WHERE oid = k.confrelid)
                FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND k.contype = 'f' AND k.conparentid = 0
@@ -110,6 +129,7 @@ std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
     key.tree = to_oid(row[7]);
     key.referenced = to_oid(row[8]);
     key.referenced_tree = to_oid(row[9]);
+    if (*row[10] == "t") key.provable = *row[2];
     execute("ALTER TABLE " + *row[1] + " DROP CONSTRAINT " + *row[3]);
     if (row[4])
       key.create.push_back("COMMENT ON CONSTRAINT " + *row[3] + " ON " + *row[1] + " IS " + quote_literal(*row[4]));
@@ -155,11 +175,12 @@ struct Index {
   std::vector<std::string> create;
   std::string tablespace;
   std::vector<std::string> attach, settings;
-  bool of_parts;
+  bool of_parts, builds_first = false;
 };
 
 std::vector<Index> read_indexes(const std::string &schemas) {
   std::vector<Index> indexes;
+  std::multimap<std::string, std::string> needed = extensions_needed("pg_catalog.pg_class");
   for (
       const Row &row : query(
           R"(SELECT i.indexrelid, COALESCE(h.inhparent, 0), COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid,
@@ -170,7 +191,11 @@ std::vector<Index> read_indexes(const std::string &schemas) {
                     pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(k.oid, 'pg_constraint'),
                     (SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace WHERE oid = p.relnamespace) || '.'
                       || pg_catalog.quote_ident(p.relname), n.nspname,
-                    c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid
+                    c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid,
+                    CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' WHEN 'u' THEN 'UNIQUE' END
+                      || ' USING INDEX ' || pg_catalog.quote_ident(x.relname)
+                      || CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
+                      || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
                FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
                     JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -195,14 +220,24 @@ std::vector<Index> read_indexes(const std::string &schemas) {
     index.qualified = *row[6];
     bool partitioned = *row[11] == "t";
     index.of_parts = partitioned;
+    index.tablespace = *row[10];
     if (row[7]) {
       index.constraint = *row[7];
       index.quoted_constraint = *row[8];
+    }
+    if (!row[7]) {
+      index.create.push_back(*row[9]);
+    } else if (row[20] && !partitioned) {
+      // Building the index by itself leaves the table to other builders.
+      index.create.push_back(*row[9]);
+      index.create.push_back("ALTER TABLE " + index.table + " ADD CONSTRAINT " + index.quoted_constraint + " " +
+                             *row[20]);
+      index.builds_first = true;
+    } else {
+      // It says its tablespace itself.
+      index.tablespace.clear();
       std::string definition = constraint_definition(*row[7]);
       index.create.push_back(partitioned ? on_parent_alone(definition) : definition);
-    } else {
-      index.create.push_back(*row[9]);
-      index.tablespace = *row[10];
     }
     if (index.parent != "0") index.attach.push_back("ALTER INDEX " + *row[16] + " ATTACH PARTITION " + index.qualified);
     if (*row[12] == "t") index.settings.push_back("ALTER TABLE " + index.table + " CLUSTER ON " + index.quoted);
@@ -212,6 +247,8 @@ std::vector<Index> read_indexes(const std::string &schemas) {
     if (row[15])
       index.settings.push_back("COMMENT ON CONSTRAINT " + index.quoted_constraint + " ON " + index.table + " IS " +
                                quote_literal(*row[15]));
+    for (auto [at, end] = needed.equal_range(index.oid); at != end; ++at)
+      index.settings.push_back("ALTER INDEX " + index.qualified + " DEPENDS ON EXTENSION " + at->second);
     indexes.push_back(index);
   }
   return indexes;
@@ -275,6 +312,7 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
     stripped.push_back(
         of_index(Stripped::Group::index, index.constraint.empty() ? "index" : "constraint", index.create));
     stripped.back().tablespace = index.tablespace;
+    stripped.back().builds_index_first = index.builds_first;
     if (!index.attach.empty()) {
       attached.push_back(of_index(Stripped::Group::index, "index", index.attach));
       attached.back().of_parts = true;

@@ -22,6 +22,8 @@ struct Stripped {
   bool of_parts = false;        // an index of a partitioned table, or one that is attached to such
   Oid referenced = InvalidOid;  // table a foreign key refers to
   Oid referenced_tree = InvalidOid;
+  bool builds_index_first = false;  // the first statement builds the index, the second makes it a constraint
+  std::string provable;             // name of a valid foreign key that could be added without a look at the rows
 };
 
 // Takes everything off the tables in these schemas. What other objects of the shape need (a primary key that a view

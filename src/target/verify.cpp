@@ -52,15 +52,18 @@ ContentHashes verify(const Stage &stage, const ExpectedRows &expected, bool with
   std::vector<std::string> mismatches;
   std::map<Oid, uint64_t> found;
   std::vector<StagedTable> tables = in_transaction([&] { return staged_tables(stage); });
-  for (const StagedTable &table : tables)
-    in_transaction([&] {
-      Content content = read_content(table.oid, with_content);
-      found[expected.count(table.root) > 0 ? table.root : table.oid] += content.rows;
-      if (!with_content) return;
-      hashes[table.oid] = content.hash;
-      record_content_hash(record.id(), table.schema, table.name, content.hash);
-      PR_FAULT("verify");
-    });
+  // Even to count its rows the planner evaluates the predicates of a table's indexes.
+  in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
+    for (const StagedTable &table : tables)
+      run([&] {
+        Content content = read_content(table.oid, with_content);
+        found[expected.count(table.root) > 0 ? table.root : table.oid] += content.rows;
+        if (!with_content) return;
+        hashes[table.oid] = content.hash;
+        record_content_hash(record.id(), table.schema, table.name, content.hash);
+        PR_FAULT("verify");
+      });
+  });
   in_transaction([&] {
     compare_counts(expected, found, mismatches);
     find_invalid(stage, mismatches);

@@ -111,7 +111,6 @@ TEST(WorkItem, SurvivesPacking) {
   item.bytes = uint64_t{1} << 62;
   item.source_query = "SELECT";
   item.source_table = 4294967294u;
-  item.with_content = true;
   item.statements = {"one", "two"};
   item.tablespace = "t";
   std::vector<WorkItem> items = decode_work_items(encode({item, WorkItem()}));

@@ -1,0 +1,87 @@
+// Checks of the caller and of arguments.
+
+#include "entrance.hpp"
+
+#include "pg/boundary.hpp"
+#include "run/leader.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+}
+
+namespace pagila_repl {
+
+void check_operator(const char *function) {
+  Oid role = get_role_oid("pagila_repl_operator", true);
+  if (!superuser() && !(OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", function),
+                    errdetail("Only members of the role \"pagila_repl_operator\" may call it."),
+                    errhint("GRANT pagila_repl_operator TO the role.")));
+}
+
+void check_not_in_run(const char *function) {
+  if (is_leader())
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("%s cannot be called from within a run", function)));
+  if (InSecurityRestrictedOperation())
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("%s cannot be called within a security-restricted operation", function)));
+}
+
+void check_not_standby(const char *function) {
+  if (RecoveryInProgress())
+    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("%s cannot be called during recovery", function),
+                    errhint("Call it on the primary.")));
+}
+
+namespace {
+
+std::string text_of(Datum value) {
+  return guarded([value]() -> const char * { return TextDatumGetCString(value); });
+}
+
+}  // namespace
+
+std::string text_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  if (PG_ARGISNULL(number)) throw Error("22004", std::string("argument \"") + name + "\" must not be null");
+  return text_of(PG_GETARG_DATUM(number));
+}
+
+bool boolean_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  if (PG_ARGISNULL(number)) throw Error("22004", std::string("argument \"") + name + "\" must not be null");
+  return PG_GETARG_BOOL(number);
+}
+
+std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  std::vector<std::string> texts;
+  if (PG_ARGISNULL(number)) return texts;
+  Datum value = PG_GETARG_DATUM(number);
+  struct Elements {
+    Datum *values;
+    bool *nulls;
+    int count;
+  };
+  Elements elements = guarded([value] {
+    Elements found{};
+    deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &found.values, &found.nulls,
+                      &found.count);
+    return found;
+  });
+  for (int i = 0; i < elements.count; i++) {
+    if (elements.nulls[i]) throw Error("22004", std::string("argument \"") + name + "\" must not have null elements");
+    texts.push_back(text_of(elements.values[i]));
+  }
+  if (texts.empty())
+    throw Error("22023", std::string("argument \"") + name + "\" must not be empty", {}, "Leave it out to mean all.");
+  return texts;
+}
+
+Selection selection_argument(FunctionCallInfo fcinfo, int first) {
+  return {texts_argument(fcinfo, first, "schemas"), texts_argument(fcinfo, first + 1, "include"),
+          texts_argument(fcinfo, first + 2, "exclude")};
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,25 @@
+// What functions that SQL calls have in common at their entrance.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/replicate_request.hpp"
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+// Server code, to be called before any C++ object is born. Each raises what keeps the function from being called.
+void check_operator(const char *function);
+void check_not_in_run(const char *function);
+void check_not_standby(const char *function);
+
+// Arguments that must not be null, by name, unless it is said otherwise. Throw 22004, 22023.
+std::string text_argument(FunctionCallInfo fcinfo, int number, const char *name);
+bool boolean_argument(FunctionCallInfo fcinfo, int number, const char *name);
+// The elements of a text[]; none if it is null.
+std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name);
+// schemas, include and exclude, side by side; each may be null.
+Selection selection_argument(FunctionCallInfo fcinfo, int first);
+
+}  // namespace pagila_repl

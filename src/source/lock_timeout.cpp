@@ -1,0 +1,42 @@
+// A savepoint, so that after a timeout the source can still be asked who holds the lock.
+
+#include "source/lock_timeout.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr const char *kPatience = "10s";
+
+// A lock that is waited for holds up those that come after it, too.
+constexpr const char *kInTheWay = R"(
+SELECT c.relnamespace::pg_catalog.regnamespace || '.' || c.relname, l.pid, a.usename, l.granted
+  FROM pg_catalog.pg_locks l
+       JOIN pg_catalog.pg_class c ON c.oid = l.relation
+       LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+ WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+   AND c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'S')
+ ORDER BY NOT l.granted, 1, 2 LIMIT 10)";
+
+}  // namespace
+
+void begin_lock_timeout(Connection &source) {
+  source.execute(std::string("SAVEPOINT before_locks; SET LOCAL lock_timeout = '") + kPatience + "'");
+}
+
+void end_lock_timeout(Connection &source) { source.execute("SET LOCAL lock_timeout = 0; RELEASE before_locks"); }
+
+void throw_lock_timeout(Connection &source, const Error &failure) {
+  source.execute("ROLLBACK TO before_locks");
+  std::string detail;
+  for (const Row &row : source.query(kInTheWay))
+    detail += std::string(detail.empty() ? "" : "\n") + "Process " + *row[1] + " of role \"" + row[2].value_or("?") +
+              "\" " + (row[3] == "t" ? "holds" : "waits for") + " an exclusive lock on " + *row[0] + ".";
+  Error error("55P03", std::string("could not lock the tables of the source within ") + kPatience, detail,
+              "Run it again when nobody alters them.");
+  error.context = failure.context;
+  throw error;
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,143 @@
+// The functions by which SQL looks at a source before a run: pagila_check and pagila_plan. They work in the caller's own
+// process and touch nothing.
+
+#include <cmath>
+#include <map>
+
+#include "entrance.hpp"
+#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
+#include "source/preflight.hpp"
+#include "source/read_catalog.hpp"
+
+extern "C" {
+#include "funcapi.h"
+#include "utils/tuplestore.h"
+
+PGDLLEXPORT Datum pagila_check(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pagila_plan(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pagila_check);
+PG_FUNCTION_INFO_V1(pagila_plan);
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// Rows in plain memory; null is NULL.
+struct PlainRows {
+  char ***rows;
+  uint64 count;
+};
+
+PlainRows plain_rows(const std::vector<Row> &rows) {
+  uint64 count = rows.size();
+  PlainRows plain{guarded([count] { return (char ***)palloc(sizeof(char **) * (count + 1)); }), count};
+  for (uint64 i = 0; i < count; i++) {
+    size_t columns = rows[i].size();
+    char **values = guarded([columns] { return (char **)palloc0(sizeof(char *) * columns); });
+    for (size_t column = 0; column < columns; column++) {
+      if (!rows[i][column]) continue;
+      const char *text = rows[i][column]->c_str();
+      values[column] = guarded([text] { return pstrdup(text); });
+    }
+    plain.rows[i] = values;
+  }
+  return plain;
+}
+
+// Server code: makes the rows the result of the function.
+void return_rows(FunctionCallInfo fcinfo, PlainRows rows) {
+  auto *result = (ReturnSetInfo *)fcinfo->resultinfo;
+  if (result == nullptr || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0)
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("set-valued function called in context that cannot accept a set")));
+  MemoryContext before = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+  TupleDesc descriptor;
+  if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
+    elog(ERROR, "return type must be a row type");
+  bool random_access = (result->allowedModes & SFRM_Materialize_Random) != 0;
+  Tuplestorestate *store = tuplestore_begin_heap(random_access, false, work_mem);
+  AttInMetadata *input = TupleDescGetAttInMetadata(descriptor);
+  for (uint64 i = 0; i < rows.count; i++) tuplestore_puttuple(store, BuildTupleFromCStrings(input, rows.rows[i]));
+  MemoryContextSwitchTo(before);
+  result->returnMode = SFRM_Materialize;
+  result->setResult = store;
+  result->setDesc = descriptor;
+}
+
+Value unless_empty(const std::string &text) { return text.empty() ? Value() : Value(text); }
+
+// Calls `look` with the catalog and returns the rows it makes.
+template <class Look>
+std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Look look) {
+  std::string name = text_argument(fcinfo, 0, "server");
+  Selection selection = selection_argument(fcinfo, 1);
+  Connection source(find_server(name), purpose);
+  source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  return look(source, read_catalog(source, selection));
+}
+
+const char *status_of(const Finding &finding) {
+  switch (finding.severity) {
+    case Finding::Severity::ok: return "ok";
+    case Finding::Severity::warning: return "warning";
+    default: return "error";
+  }
+}
+
+std::vector<Row> findings(Connection &source, const SourceCatalog &catalog) {
+  std::vector<Row> rows;
+  for (const Finding &finding : preflight(source, catalog, {}))
+    rows.push_back({finding.check, status_of(finding), finding.message, unless_empty(finding.hint),
+                    unless_empty(finding.sqlstate)});
+  for (const std::string &remark : catalog.remarks) rows.push_back({"left out", "warning", remark, {}, {}});
+  return rows;
+}
+
+// The rows of a tree that is routed travel as one, in the form that all leaves allow.
+std::vector<Row> table_plans(const SourceCatalog &catalog) {
+  std::map<uint32_t, const RoutedTree *> trees;
+  std::map<uint32_t, std::string> tree_text;
+  for (const RoutedTree &tree : catalog.routed) trees[tree.oid] = &tree;
+  for (const SourceTable &table : catalog.tables)
+    if (trees.count(table.root) > 0 && tree_text[table.root].empty()) tree_text[table.root] = table.text_because;
+  std::vector<Row> rows;
+  for (const SourceTable &table : catalog.tables) {
+    auto tree = trees.find(table.root);
+    const std::string &text = tree == trees.end() ? table.text_because : tree_text[table.root];
+    rows.push_back({table.name.schema, table.name.name, std::to_string(table.bytes),
+                    table.rows_estimate < 0 ? Value() : Value(std::to_string(std::llround(table.rows_estimate))),
+                    text.empty() ? "binary" : "text", unless_empty(text), "1",
+                    tree == trees.end() ? Value() : Value(tree->second->because), "rename",
+                    unless_empty(table.refused_because)});
+  }
+  return rows;
+}
+
+}  // namespace
+
+}  // namespace pagila_repl
+
+using namespace pagila_repl;
+
+// pagila_check(server, schemas, include, exclude)
+Datum pagila_check(PG_FUNCTION_ARGS) {
+  check_operator("pagila_check");
+  check_not_in_run("pagila_check");
+  check_not_standby("pagila_check");
+  return_rows(fcinfo, entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_check", findings)); }));
+  return (Datum)0;
+}
+
+// pagila_plan(server, schemas, include, exclude)
+Datum pagila_plan(PG_FUNCTION_ARGS) {
+  check_operator("pagila_plan");
+  check_not_in_run("pagila_plan");
+  check_not_standby("pagila_plan");
+  return_rows(fcinfo, entry([&] {
+                auto plans = [](Connection &, const SourceCatalog &catalog) { return table_plans(catalog); };
+                return plain_rows(look_at_source(fcinfo, "pagila_plan", plans));
+              }));
+  return (Datum)0;
+}
