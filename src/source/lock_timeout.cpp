@@ -30,9 +30,12 @@ void end_lock_timeout(Connection &source) { source.execute("SET LOCAL lock_timeo
 void throw_lock_timeout(Connection &source, const Error &failure) {
   source.execute("ROLLBACK TO before_locks");
   std::string detail;
-  for (const Row &row : source.query(kInTheWay))
-    detail += std::string(detail.empty() ? "" : "\n") + "Process " + *row[1] + " of role \"" + row[2].value_or("?") +
-              "\" " + (row[3] == "t" ? "holds" : "waits for") + " an exclusive lock on " + *row[0] + ".";
+  for (const Row &row : source.query(kInTheWay)) {
+    std::string who =
+        row[1] ? "Process " + *row[1] + " of role \"" + row[2].value_or("?") + "\"" : "A prepared transaction";
+    detail += (detail.empty() ? "" : "\n") + who + (row[3] == "t" ? " holds" : " waits for") +
+              " an exclusive lock on " + *row[0] + ".";
+  }
   Error error("55P03", std::string("could not lock the tables of the source within ") + kPatience, detail,
               "Run it again when nobody alters them.");
   error.context = failure.context;

@@ -101,7 +101,7 @@ void look_at_tables(Connection &source, const SourceCatalog &catalog, Findings &
       found.error(
           "table", table.refused_because.rfind("it is unlogged", 0) == 0 ? "55000" : "42501",
           "table \"" + table.name.schema + "." + table.name.name + "\" cannot be read: " + table.refused_because,
-          "Let the role read the whole table, or leave the table out.");
+          "Let the role read all of it, or leave it out.");
   constexpr const char *kUnreadable = R"(
 SELECT c.relkind, c.nspname, c.relname,
        CASE WHEN pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') THEN 'no SELECT on it'
@@ -116,7 +116,7 @@ SELECT c.relkind, c.nspname, c.relname,
     found.error("table", "42501",
                 (row[0] == "p" ? "partitioned table \"" : "sequence \"") + *row[1] + "." + *row[2] +
                     "\" cannot be read: " + *row[3],
-                "Let the role read it, or leave it out.");
+                "Let the role read all of it, or leave it out.");
   found.else_ok("table", "all " + std::to_string(catalog.tables.size()) + " tables can be read");
 }
 
