@@ -124,7 +124,7 @@ COMMENT ON COLUMN pagila_repl.run_step.rows IS 'rows loaded or found';
 COMMENT ON COLUMN pagila_repl.run_step.bytes IS 'bytes of row data read for it';
 COMMENT ON COLUMN pagila_repl.run_step.started_at IS 'when the step began';
 COMMENT ON COLUMN pagila_repl.run_step.finished_at IS 'when it ended; null if it failed or is under way';
-COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'rows and sum of the hashes of all rows, with verify => ''content''';
+COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'rows, sum of their hashes, sum of the hashes of these, with verify => ''content''';
 COMMENT ON COLUMN pagila_repl.run_step.sqlstate IS 'SQLSTATE if the step failed';
 COMMENT ON COLUMN pagila_repl.run_step.error IS 'message if the step failed';
 

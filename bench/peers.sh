@@ -20,13 +20,13 @@ peer_label() { awk -F '|' -v name="$1" '$1 == name { print $2; found = 1 } END {
 wanted() { [[ " ${peers[*]} " == *" $1 "* ]]; }
 
 peer_packages() {
-  if wanted pgcopydb && [ -z "${PGCOPYDB:-}" ]; then echo pgcopydb; fi
+  if wanted pgcopydb && [ -z "$pgcopydb" ]; then echo pgcopydb; fi
   if wanted handmade; then echo python3-psycopg2; fi
 }
 
 peer_versions() {
   printf 'libpq %s' "$(dpkg-query -W -f '${Version}' libpq5)"
-  if wanted pgcopydb; then printf ', %s' "$("$pgcopydb" --version 2>/dev/null | head -n 1)"; fi
+  if wanted pgcopydb; then printf ', %s' "$("${pgcopydb:-pgcopydb}" --version 2>/dev/null | head -n 1)"; fi
   if wanted handmade; then printf ', psycopg2 %s' "$(/usr/bin/python3 -c 'import psycopg2; print(psycopg2.__version__)')"; fi
 }
 
@@ -37,7 +37,7 @@ clone() {
     pull-content) pull 2 content ;;
     dump-restore) dump_and_restore ;;
     dump-psql) pg_dump "$source" | run_psql "$target" ;;
-    pgcopydb) timeout 1800 "$pgcopydb" clone --source "$source" --target "$target" --dir "$work/scratch/pgcopydb" \
+    pgcopydb) timeout 1800 "${pgcopydb:-pgcopydb}" clone --source "$source" --target "$target" --dir "$work/scratch/pgcopydb" \
       --table-jobs 2 --index-jobs 2 ;;
     subscription) subscribe ;;
     handmade) /usr/bin/python3 "$bench/handmade.py" "$source" "$target" ;;

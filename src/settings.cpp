@@ -114,6 +114,11 @@ int swap_budget_setting() { return swap_budget; }
 int connect_timeout_setting() { return connect_timeout; }
 int stall_timeout_setting() { return stall_timeout; }
 int run_timeout_setting() { return run_timeout; }
+
+void use_timeouts(int connect, int stall) {
+  connect_timeout = connect;
+  stall_timeout = stall;
+}
 int workers_setting() { return workers; }
 std::string pg_dump_setting() { return text_of(pg_dump); }
 int disk_reserve_setting() { return disk_reserve; }

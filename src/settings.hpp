@@ -12,6 +12,8 @@ int swap_budget_setting();
 int connect_timeout_setting();
 int stall_timeout_setting();
 int run_timeout_setting();
+// In a leader or worker: those of its caller. In milliseconds.
+void use_timeouts(int connect, int stall);
 // How many processes do the steps of a replication.
 int workers_setting();
 // Path of pg_dump; empty: the one next to the server.

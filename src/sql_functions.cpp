@@ -145,6 +145,8 @@ ReplicateRequest replicate_request(FunctionCallInfo fcinfo) {
   request.workers = workers_argument(fcinfo, 1);
   request.selection = selection_argument(fcinfo, 2);
   take_options(fcinfo, 5, 7, request);
+  request.connect_timeout_ms = connect_timeout_setting();
+  request.stall_timeout_ms = stall_timeout_setting();
   request.check_foreign_keys = choice_argument(fcinfo, 12, "foreign_keys", "check", "trust");
   return request;
 }

@@ -29,13 +29,14 @@ struct Statement {
     refresh,          // REFRESH MATERIALIZED VIEW, or a materialized view created WITH DATA
   };
   Kind kind = Kind::run;
-  bool creates = false;             // a new object in a schema
-  bool creates_table = false;       // that can take rows
-  bool refreshes = false;           // a materialized view that is to be filled at the end
-  bool about_type = false;          // creates, alters, comments or grants on an enum or domain
-  bool default_privileges = false;  // ALTER DEFAULT PRIVILEGES in `schema`
-  bool has_target = false;          // `schema`.`name` below is the object the statement is about
-  std::string schema, name;         // schema empty if not written
+  bool creates = false;                   // a new object in a schema
+  bool creates_table = false;             // that can take rows
+  bool refreshes = false;                 // a materialized view that is to be filled at the end
+  bool about_type = false;                // creates, alters, comments or grants on an enum or domain
+  bool default_privileges = false;        // ALTER DEFAULT PRIVILEGES in `schema`
+  bool has_target = false;                // `schema`.`name` below is the object the statement is about
+  std::string schema, name;               // schema empty if not written
+  std::vector<std::string> type_schemas;  // of a cast or transform: where its types are, "pg_catalog" if not written
   std::vector<std::string> roles;
   std::string setting, setting_value;  // setting, ignored, unknown_setting
   std::string global_kind;  // of the object outside all schemas that the statement is about; its name in `name`

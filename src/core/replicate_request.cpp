@@ -8,6 +8,7 @@ std::string encode(const ReplicateRequest &request) {
   Packer out;
   pack(out, request);
   out.put(request.server).put_number(request.workers).put(request.check_foreign_keys);
+  out.put_number(request.connect_timeout_ms).put_number(request.stall_timeout_ms);
   return out.put(request.selection.schemas).put(request.selection.include).put(request.selection.exclude).bytes();
 }
 
@@ -18,6 +19,8 @@ ReplicateRequest decode_replicate_request(std::string_view text) {
   request.server = in.text();
   request.workers = static_cast<int>(in.number());
   request.check_foreign_keys = in.flag();
+  request.connect_timeout_ms = static_cast<int>(in.number());
+  request.stall_timeout_ms = static_cast<int>(in.number());
   request.selection.schemas = in.texts();
   request.selection.include = in.texts();
   request.selection.exclude = in.texts();

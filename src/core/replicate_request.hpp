@@ -23,6 +23,7 @@ struct ReplicateRequest : RunOptions {
   std::string server;               // name of the foreign server
   int workers = 1;                  // processes that do steps at the same time, at least 1
   bool check_foreign_keys = false;  // read the rows once more instead of trusting that they hold as on the source
+  int connect_timeout_ms = 10000, stall_timeout_ms = 60000;  // the caller's settings
   Selection selection;
 };
 

@@ -22,7 +22,7 @@ std::string encode(const std::vector<WorkItem> &items) {
     out.put_number(static_cast<int>(item.kind)).put(item.step_kind).put(item.schema).put(item.object);
     out.put_number(item.table).put(item.routed).put(item.copy_statement).put(item.columns).put(item.binary);
     out.put_number(static_cast<int64_t>(item.bytes)).put(item.source_query).put_number(item.source_table);
-    out.put(item.statements).put(item.tablespace).put(item.declare_valid);
+    out.put(item.statements).put(item.tablespace).put(item.declare_valid).put(item.analyzes_parts);
   }
   return out.bytes();
 }
@@ -46,6 +46,7 @@ std::vector<WorkItem> decode_work_items(std::string_view bytes) {
     item.statements = in.texts();
     item.tablespace = in.text();
     item.declare_valid = in.text();
+    item.analyzes_parts = in.flag();
   }
   return items;
 }

@@ -252,9 +252,9 @@ class HolderCheck {
   Clock::time_point last_ = Clock::now();
 };
 
-void watch(const std::vector<WorkItem> &items, const PullJob &job, const Stage &stage, Connection &holder,
+void watch(const std::vector<WorkItem> &items, const PullJob &job, const RunStep &run, Connection &holder,
            RunRecord &record) {
-  ItemDoer doer(job, crew.shared, stage.runs_own_code ? &stage : nullptr);
+  ItemDoer doer(job, crew.shared, run);
   Telltale telltale(items);
   HolderCheck check(holder);
   bool is_source_read = false;
@@ -313,7 +313,7 @@ Harvest do_items(const std::vector<WorkItem> &items, const PullJob &job, int ask
   try {
     start_workers(workers);
     record.has_workers(pids_of_workers());
-    watch(items, job, stage, holder, record);
+    in_steps(stage, stage.runs_own_code, [&](const RunStep &run) { watch(items, job, run, holder, record); });
     wait_until_gone();
     Harvest result = harvest(items.size(), asked, workers);
     int refused = 0;

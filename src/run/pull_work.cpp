@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "pg/spi.hpp"
 #include "target/content.hpp"
@@ -59,21 +60,39 @@ class Plan {
       if (stripped.group == Stripped::Group::constraint) build_constraint(stripped);
   }
 
+  // Each table by itself, and each partitioned one over the rows of its parts. Not where there are foreign tables among
+  // these: to ask their servers is not for a run.
   void analyze() {
+    std::map<Oid, std::vector<Oid>> heirs = heirs_of_tables();
     for (const Row &row : query(
-             R"(SELECT c.oid, n.nspname, c.relname
+             R"(WITH RECURSIVE above_foreign (oid) AS (
+                  SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid
+                   WHERE f.relkind = 'f'
+                  UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above_foreign a ON a.oid = i.inhrelid)
+                SELECT c.oid, n.nspname, c.relname, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid,
+                       c.relkind = 'p'
                   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                 WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                 WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p')
+                   AND c.oid NOT IN (SELECT oid FROM above_foreign)
                  ORDER BY 2, 3)",
              {array_literal(stage_.stage_oids())})) {
-      Oid table = static_cast<Oid>(std::stoul(*row[0]));
+      Oid table = static_cast<Oid>(std::stoul(*row[0])), tree = static_cast<Oid>(std::stoul(*row[3]));
+      bool partitioned = *row[4] == "t";
+      std::string name = quote(stage_.runs_own_code ? seen_as(stage_, *row[1]) : *row[1], *row[2]);
       // It reads a sample, 30,000 pages at most.
-      WorkItem &item =
-          add_build("analyze", seen_as(stage_, *row[1]), *row[2],
-                    {"ANALYZE " + quote(stage_.runs_own_code ? seen_as(stage_, *row[1]) : *row[1], *row[2])},
-                    std::min<uint64_t>(tree_bytes_[table], 30000 * uint64_t{8192} / 4));
-      after_tree(item, table);
-      item.locks.push_back({table, true});
+      WorkItem &item = add_build("analyze", seen_as(stage_, *row[1]), *row[2], {},
+                                 std::min(partitioned ? tree_bytes_[tree] : bytes_of_[table], uint64_t{60} << 20));
+      item.locks.push_back({partitioned ? tree : table, true});
+      if (partitioned) {
+        item.table = table;
+        item.analyzes_parts = true;
+        for (uint32_t copy : copies_of_tree_[tree]) after(item, copy);
+      } else {
+        item.statements = {"ANALYZE " + name};
+        after_copy(item, table);
+        for (uint32_t index : indexes_of_[table]) after(item, index);
+      }
+      for (Oid heir : heirs[table]) after_copy(item, heir);
     }
   }
 
@@ -83,6 +102,7 @@ class Plan {
       item.after.erase(std::unique(item.after.begin(), item.after.end()), item.after.end());
     }
     set_priorities(items_);
+    if (stage_.runs_own_code) keep_order();
     return std::move(items_);
   }
 
@@ -107,6 +127,7 @@ class Plan {
         query_value("SELECT COALESCE(pg_catalog.pg_partition_root($1::oid), $1::oid)::oid", {std::to_string(oid)});
     Oid tree = static_cast<Oid>(std::stoul(*root));
     tree_items_[tree].insert(copy_of_[oid]);
+    copies_of_tree_[tree].push_back(copy_of_[oid]);
     tree_bytes_[tree] += bytes;
     items_.push_back(item);
   }
@@ -159,11 +180,13 @@ class Plan {
       item.locks.push_back({stripped.table, stripped.kind == "constraint" && later.empty()});
     }
     tree_items_[stripped.tree].insert(number);
+    indexes_of_[stripped.table].push_back(number);
     if (later.empty()) return;
     WorkItem &constraint = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, later, 0);
     after(constraint, number);
     constraint.locks.push_back({stripped.table, true});
     tree_items_[stripped.tree].insert(number + 1);
+    indexes_of_[stripped.table].push_back(number + 1);
   }
 
   void build_constraint(const Stripped &stripped) {
@@ -193,6 +216,32 @@ class Plan {
     item.locks.push_back({stripped.referenced_tree, true});
   }
 
+  // Functions of the source may read other tables: all rows are there before anything is built, in the order in which
+  // pg_dump would have brought them.
+  void keep_order() {
+    std::vector<size_t> copies;
+    for (size_t i = 0; i < items_.size(); i++)
+      if (items_[i].kind == Kind::copy) copies.push_back(i);
+    std::sort(copies.begin(), copies.end(), [&](size_t a, size_t b) {
+      return std::tie(items_[a].schema, items_[a].object) < std::tie(items_[b].schema, items_[b].object);
+    });
+    for (WorkItem &item : items_) item.priority = 0;
+    for (size_t i = 0; i < copies.size(); i++) items_[copies[i]].priority = copies.size() - i;
+  }
+
+  // Tables that inherit from others, but are no partitions: statistics of the others are of their rows too.
+  static std::map<Oid, std::vector<Oid>> heirs_of_tables() {
+    std::map<Oid, std::vector<Oid>> heirs;
+    for (const Row &row : query(
+             R"(WITH RECURSIVE heir (table_oid, oid) AS (
+                  SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+                   WHERE c.relkind = 'r' AND NOT c.relispartition
+                  UNION SELECT h.table_oid, i.inhrelid FROM heir h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
+                SELECT table_oid, oid FROM heir)"))
+      heirs[static_cast<Oid>(std::stoul(*row[0]))].push_back(static_cast<Oid>(std::stoul(*row[1])));
+    return heirs;
+  }
+
   void after_copy(WorkItem &item, Oid table) {
     auto copy = copy_of_.find(table);
     if (copy != copy_of_.end()) after(item, copy->second);
@@ -211,6 +260,8 @@ class Plan {
   std::map<Oid, uint32_t> copy_of_;               // item that brings the rows of a table
   std::map<Oid, uint64_t> bytes_of_;              // of a table's rows
   std::map<Oid, std::set<uint32_t>> tree_items_;  // copies and indexes of a table or a partition tree
+  std::map<Oid, std::vector<uint32_t>> copies_of_tree_;
+  std::map<Oid, std::vector<uint32_t>> indexes_of_;  // a table
   std::map<Oid, uint64_t> tree_bytes_;
   std::optional<uint32_t> last_check_;
 };

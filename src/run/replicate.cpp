@@ -13,6 +13,7 @@
 #include "run/run.hpp"
 #include "run/source_content.hpp"
 #include "run/unchanged.hpp"
+#include "settings.hpp"
 #include "source/dump_child.hpp"
 #include "source/dump_file.hpp"
 #include "source/read_catalog.hpp"
@@ -126,26 +127,28 @@ ContentHashes compare(const std::vector<WorkItem> &items, const Harvest &harvest
 
 // Rows of these trees may lie in other leaves here, so each tree is compared as a whole.
 void verify_routed(const Source &source, const Stage &stage, ContentHashes &hashes) {
+  if (source.catalog().routed.empty()) return;
   std::vector<std::string> mismatches;
-  for (const RoutedTree &tree : source.catalog().routed)
-    in_transaction([&] {
-      Content here, there;
-      here.hash = there.hash = "0:0";
-      for (const SourceTable &leaf : source.catalog().tables) {
-        if (leaf.root != tree.oid) continue;
-        Oid staged = staged_table(stage, leaf.name);
-        std::string query =
-            content_query(staged, "ONLY " + quote(leaf.name.schema, leaf.name.name), true, source.in_utf8);
-        SourceContent asked(*source.snapshot.holder, query, leaf.oid, leaf.bytes);
-        Content part = read_content(staged, true, source.in_utf8);
-        hashes[staged] = part.hash;
-        here = sum_of(here, part);
-        there = sum_of(there, asked.take());
-      }
-      if (here.rows != there.rows || here.hash != there.hash)
-        mismatches.push_back("partitioned table \"" + tree.root.schema + "." + tree.root.name +
-                             "\" holds other rows than the source");
-    });
+  auto verify_tree = [&](const RoutedTree &tree) {
+    Content here = no_content(), there = no_content();
+    for (const SourceTable &leaf : source.catalog().tables) {
+      if (leaf.root != tree.oid) continue;
+      Oid staged = staged_table(stage, leaf.name);
+      std::string query =
+          content_query(staged, "ONLY " + quote(leaf.name.schema, leaf.name.name), true, source.in_utf8);
+      SourceContent asked(*source.snapshot.holder, query, leaf.oid, leaf.bytes);
+      Content part = read_content(staged, true, source.in_utf8);
+      hashes[staged] = part.hash;
+      here = sum_of(here, part);
+      there = sum_of(there, asked.take());
+    }
+    if (here.rows != there.rows || here.hash != there.hash)
+      mismatches.push_back("partitioned table \"" + tree.root.schema + "." + tree.root.name +
+                           "\" holds other rows than the source");
+  };
+  in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
+    for (const RoutedTree &tree : source.catalog().routed) run([&] { verify_tree(tree); });
+  });
   check_mismatches(mismatches);
 }
 
@@ -154,9 +157,14 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   enter(record, Phase::rows);
   std::vector<WorkItem> items =
       in_transaction([&] { return plan_pull(stage, source.catalog(), request, source.in_utf8); });
-  PullJob job{record.id(),     record.reserve_steps(static_cast<int>(items.size())),
-              request.server,  source.snapshot.id,
-              source.encoding, source.in_utf8};
+  PullJob job{record.id(),
+              record.reserve_steps(static_cast<int>(items.size())),
+              request.server,
+              source.snapshot.id,
+              source.encoding,
+              request.connect_timeout_ms,
+              request.stall_timeout_ms,
+              source.in_utf8};
   Harvest harvest = do_items(items, job, request.workers, stage, *source.snapshot.holder, record);
   record.add_rows(harvest.rows, harvest.bytes);
   remarks.insert(remarks.end(), harvest.remarks.begin(), harvest.remarks.end());
@@ -280,7 +288,10 @@ std::string options_as_json(const ReplicateRequest &request) {
 
 void run_replicate(const ReplicateRequest &request) {
   RunIntent intent{"replicate", {}, {}, request.server, options_as_json(request), Phase::connect};
-  do_run(intent, request, [&](RunRecord &record) { replicate(request, record); });
+  do_run(intent, request, [&](RunRecord &record) {
+    use_timeouts(request.connect_timeout_ms, request.stall_timeout_ms);
+    replicate(request, record);
+  });
 }
 
 }  // namespace pagila_repl

@@ -27,7 +27,7 @@ struct WorkerSlot {
 // What a verification found. Written by who took the item, read by the leader once all is done.
 struct VerifiedSlot {
   uint64 rows, source_rows;
-  char hash[96], source_hash[96];
+  char hash[128], source_hash[128];
 };
 
 struct SharedWork {

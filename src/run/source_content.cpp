@@ -32,12 +32,14 @@ Content SourceContent::take() {
 void SourceContent::ask() {
   std::string range;
   if (blocks_ > 0) {
-    range = " WHERE t.ctid >= '(" + std::to_string(next_) + ",0)'";
+    range = "WHERE t.ctid >= '(" + std::to_string(next_) + ",0)'";
     next_ = std::min(next_ + kPortion, blocks_);
     // What lies beyond was added since, and is not of the snapshot; but it costs nothing to look.
     if (next_ < blocks_) range += " AND t.ctid < '(" + std::to_string(next_) + ",0)'";
   }
-  source_.send(query_ + range);
+  std::string query = query_;
+  size_t at = query.find(kRange);
+  source_.send(query.replace(at, std::string(kRange).size(), range));
 }
 
 }  // namespace pagila_repl

@@ -60,8 +60,7 @@ Content content_there(Connection &holder, const SourceTable &table, Oid live, bo
 // Where rows are routed again a leaf here need not hold what the leaf there holds, the tree as a whole does.
 bool is_tree_same(Connection &holder, const RoutedTree &tree, const SourceCatalog &catalog, const Copy &copy,
                   bool in_utf8) {
-  Content here, there;
-  here.hash = there.hash = "0:0";
+  Content here = no_content(), there = no_content();
   for (const SourceTable &leaf : catalog.tables) {
     if (leaf.root != tree.oid) continue;
     const Recorded &recorded = copy.at({leaf.name.schema, leaf.name.name});

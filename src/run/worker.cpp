@@ -8,6 +8,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/source_content.hpp"
+#include "settings.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
 #include "target/copy_table.hpp"
@@ -102,6 +103,8 @@ class SourceLink {
 void work(const WorkSegment &shared, int slot) {
   PullJob job = decode_pull_job({shared.job, shared.work->job_size});
   std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
+  use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
+  use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
   ItemDoer doer(job, shared);
   SourceLink link(job);
   set_state(shared, slot, link.usable() ? WorkerSlot::working : WorkerSlot::without_source);
@@ -145,12 +148,9 @@ void ItemDoer::perform(const WorkItem &item, int number, Connection *source) {
   const char *text = activity.c_str();
   guarded([text] { pgstat_report_activity(STATE_RUNNING, text); });
   try {
-    in_transaction([&] {
+    run_([&] {
       step_started_ = step_clock();
-      if (stage_ != nullptr && item.kind != WorkItem::Kind::verify)
-        under_real_names(*stage_, [&] { dispatch(item, number, source); });
-      else
-        dispatch(item, number, source);
+      dispatch(item, number, source);
     });
   } catch (const Error &error) {
     throw error.within(item.step_kind + " \"" + item.object + "\" in schema \"" + item.schema + "\"");
@@ -165,6 +165,7 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
     case WorkItem::Kind::build:
       check_disk_reserve();
       build(item.statements, item.tablespace);
+      if (item.analyzes_parts) analyze_partitioned(item.table);
       if (!item.declare_valid.empty()) declare_valid(item.table, item.declare_valid);
       record(item, number, {}, {});
       if (item.step_kind == "index" || item.step_kind == "constraint") PR_FAULT("index");
@@ -222,6 +223,7 @@ void ItemDoer::record(const WorkItem &item, int number, std::optional<uint64_t> 
 std::string encode(const PullJob &job) {
   Packer out;
   out.put_number(job.run_id).put_number(job.first_step).put(job.server).put(job.snapshot).put(job.encoding);
+  out.put_number(job.connect_timeout_ms).put_number(job.stall_timeout_ms);
   return out.put(job.in_utf8).bytes();
 }
 
@@ -233,6 +235,8 @@ PullJob decode_pull_job(std::string_view bytes) {
   job.server = in.text();
   job.snapshot = in.text();
   job.encoding = in.text();
+  job.connect_timeout_ms = static_cast<int>(in.number());
+  job.stall_timeout_ms = static_cast<int>(in.number());
   job.in_utf8 = in.flag();
   return job;
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/work_item.hpp"
@@ -14,11 +15,10 @@ namespace pagila_repl {
 // Does single items, in a worker or in the leader.
 class ItemDoer {
  public:
-  // With a stage, what may call its functions is done while it has its real names; only one process can do that.
-  ItemDoer(const PullJob &job, const WorkSegment &shared, const Stage *stage = nullptr)
-      : job_(job), shared_(shared), stage_(stage) {}
+  ItemDoer(const PullJob &job, const WorkSegment &shared, RunStep run = run_alone)
+      : job_(job), shared_(shared), run_(std::move(run)) {}
 
-  // Within a transaction of its own; its step is recorded with it. `source` may be null for items that do not need it.
+  // As `run` runs steps; its step is recorded with it. `source` may be null for items that do not need it.
   // Errors tell the table and the server.
   void perform(const WorkItem &item, int number, Connection *source);
   // When the step under way began.
@@ -32,7 +32,7 @@ class ItemDoer {
 
   const PullJob &job_;
   const WorkSegment &shared_;
-  const Stage *stage_;
+  RunStep run_;
   std::string step_started_;
 };
 

@@ -5,6 +5,7 @@
 #include "source/binary_copy.hpp"
 
 #include "pg/server.hpp"
+#include "source/answer.hpp"
 
 namespace pagila_repl {
 
@@ -62,8 +63,8 @@ std::map<std::string, std::string> find_text_tables(Connection &source, const Wa
   parameters.emplace_back(source.version() >= 170000 && PG_VERSION_NUM < 170000 ? "true" : "false");
   std::map<std::string, std::string> tables;
   for (const Row &row : source.query(std::string(kWantedRelations) + kTextColumns, parameters))
-    tables[*row[0]] =
-        "column \"" + *row[1] + "\" " + (row[4] == "t" ? "contains " : "is of ") + "type " + *row[2] + ", " + *row[3];
+    tables[text_in(row, 0)] = "column \"" + text_in(row, 1) + "\" " + (flag_in(row, 4) ? "contains " : "is of ") +
+                              "type " + text_in(row, 2) + ", " + text_in(row, 3);
   return tables;
 }
 

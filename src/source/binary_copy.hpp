@@ -5,7 +5,7 @@
 #include <string>
 
 #include "source/connection.hpp"
-#include "source/selection.hpp"
+#include "source/wanted.hpp"
 
 namespace pagila_repl {
 

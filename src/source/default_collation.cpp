@@ -4,6 +4,7 @@
 
 #include "pg/server.hpp"
 #include "pg/spi.hpp"
+#include "source/answer.hpp"
 
 namespace pagila_repl {
 
@@ -25,7 +26,7 @@ std::string sql_for(int version) {
 }  // namespace
 
 DefaultCollations default_collations(Connection &source) {
-  return {*query_value(sql_for(PG_VERSION_NUM)), *source.query_value(sql_for(source.version()))};
+  return {*query_value(sql_for(PG_VERSION_NUM)), text_in(only_row(source.query(sql_for(source.version()))), 0)};
 }
 
 }  // namespace pagila_repl

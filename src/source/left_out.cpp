@@ -2,6 +2,8 @@
 
 #include "source/left_out.hpp"
 
+#include "source/answer.hpp"
+
 namespace pagila_repl {
 
 namespace {
@@ -28,6 +30,14 @@ SELECT 'table of an extension', 'tables of extensions', c.relnamespace::pg_catal
   FROM pg_catalog.pg_class c
        JOIN member m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
  WHERE c.relkind IN ('r', 'p') AND c.relnamespace IN (SELECT oid FROM wanted)
+UNION ALL
+SELECT 'relation in the schema of an extension', 'relations in schemas of extensions',
+       c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
+  FROM pg_catalog.pg_class c
+       JOIN member n ON n.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.objid = c.relnamespace
+       JOIN pg_catalog.pg_extension e ON e.oid = n.extension AND e.extname <> 'pagila_repl'
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid)
 UNION ALL
 SELECT 'rows that users put into the configuration table of an extension',
        'rows that users put into the configuration tables of extensions',
@@ -83,8 +93,8 @@ struct LargeObjects {
 LargeObjects find_large_objects(Connection &source) {
   LargeObjects found;
   for (const Row &row : source.query(kLargeObjects)) {
-    found.first += (found.first.empty() ? "" : ", ") + *row[0];
-    found.count = *row[1];
+    found.first += (found.first.empty() ? "" : ", ") + text_in(row, 0);
+    found.count = text_in(row, 1);
   }
   return found;
 }
@@ -95,10 +105,11 @@ std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &w
   std::vector<std::string> remarks, names;
   std::vector<Row> rows = source.query(std::string(kWantedRelations) + kLeftOut, parameters_for(wanted));
   for (size_t i = 0; i < rows.size(); i++) {
-    names.push_back(*rows[i][2]);
-    if (i + 1 < rows.size() && rows[i + 1][0] == rows[i][0]) continue;
-    remarks.push_back((names.size() == 1 ? *rows[i][0] : std::to_string(names.size()) + " " + *rows[i][1]) +
-                      " left out: " + named(names));
+    names.push_back(text_in(rows[i], 2));
+    if (i + 1 < rows.size() && text_in(rows[i + 1], 0) == text_in(rows[i], 0)) continue;
+    remarks.push_back(
+        (names.size() == 1 ? text_in(rows[i], 0) : std::to_string(names.size()) + " " + text_in(rows[i], 1)) +
+        " left out: " + named(names));
     names.clear();
   }
   LargeObjects large_objects = find_large_objects(source);
@@ -118,8 +129,8 @@ std::vector<Finding> what_cannot_be_copied(Connection &source, const Selection &
   std::vector<Value> parameters = parameters_for({catalog.schemas, catalog.left_out});
   for (const Row &row : source.query(std::string(kWantedRelations) + kNotToBeRefreshed, parameters))
     findings.push_back(error("materialized view", "55000",
-                             "materialized view \"" + *row[0] + "." + *row[1] + "\" cannot be filled, since \"" +
-                                 *row[2] + "." + *row[3] + "\", which it reads, is not populated",
+                             "materialized view " + quoted_name_in(row, 0) + " cannot be filled, since " +
+                                 quoted_name_in(row, 2) + ", which it reads, is not populated",
                              "Refresh both on the source."));
   std::vector<std::string> trees;
   for (const RoutedTree &tree : catalog.routed) trees.push_back(std::to_string(tree.oid));
@@ -127,11 +138,11 @@ std::vector<Finding> what_cannot_be_copied(Connection &source, const Selection &
   parameters.emplace_back(array_literal(trees));
   for (const Row &row : source.query(std::string(kWantedRelations) + kLeavesOfTrees, parameters))
     for (const RoutedTree &tree : catalog.routed)
-      if (std::to_string(tree.oid) == row[0])
+      if (tree.oid == oid_in(row, 0))
         findings.push_back(
             error("partition", "0A000",
-                  "partition \"" + *row[1] + "." + *row[2] + "\" " +
-                      (row[4] == "t" ? "cannot be left out" : "is a foreign table, which cannot be") +
+                  "partition " + quoted_name_in(row, 1) + " " +
+                      (flag_in(row, 4) ? "cannot be left out" : "is a foreign table, which cannot be") +
                       ": rows of the tree may belong to another partition here, as " + tree.because,
                   "Leave out the partitioned table \"" + tree.root.schema + "." + tree.root.name + "\"."));
   return findings;

@@ -7,7 +7,7 @@
 #include "core/replicate_request.hpp"
 #include "core/source_catalog.hpp"
 #include "source/connection.hpp"
-#include "source/selection.hpp"
+#include "source/wanted.hpp"
 
 namespace pagila_repl {
 

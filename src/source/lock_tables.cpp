@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "source/answer.hpp"
 #include "source/lock_timeout.hpp"
 #include "source/read_catalog.hpp"
 
@@ -34,7 +35,7 @@ std::vector<SequenceState> read_sequences(Connection &source, const SourceCatalo
       sql += (sql.empty() ? "SELECT " : " UNION ALL SELECT ") + std::to_string(i) + ", last_value, is_called FROM " +
              quote(sequences[i].schema, sequences[i].name);
     for (const Row &row : source.query(sql))
-      states.push_back({sequences[std::stoul(*row[0])], std::stoll(*row[1]), row[2] == "t", {}});
+      states.push_back({sequences.at(static_cast<size_t>(number_in(row, 0))), number_in(row, 1), flag_in(row, 2), {}});
   }
   return states;
 }

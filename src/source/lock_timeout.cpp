@@ -2,6 +2,8 @@
 
 #include "source/lock_timeout.hpp"
 
+#include "source/answer.hpp"
+
 namespace pagila_repl {
 
 namespace {
@@ -31,10 +33,11 @@ void throw_lock_timeout(Connection &source, const Error &failure) {
   source.execute("ROLLBACK TO before_locks");
   std::string detail;
   for (const Row &row : source.query(kInTheWay)) {
-    std::string who =
-        row[1] ? "Process " + *row[1] + " of role \"" + row[2].value_or("?") + "\"" : "A prepared transaction";
-    detail += (detail.empty() ? "" : "\n") + who + (row[3] == "t" ? " holds" : " waits for") +
-              " an exclusive lock on " + *row[0] + ".";
+    std::string process = optional_text_in(row, 1);
+    std::string who = process.empty() ? "A prepared transaction"
+                                      : "Process " + process + " of role \"" + optional_text_in(row, 2) + "\"";
+    detail += (detail.empty() ? "" : "\n") + who + (flag_in(row, 3) ? " holds" : " waits for") +
+              " an exclusive lock on " + text_in(row, 0) + ".";
   }
   Error error("55P03", std::string("could not lock the tables of the source within ") + kPatience, detail,
               "Run it again when nobody alters them.");

@@ -154,11 +154,11 @@ bool Planner::is_left_out(const Statement &what) {
     if (why && !why->empty()) count(*why);
     return why.has_value();
   }
-  if (what.kind == Kind::grant && !what.global_kind.empty())
-    throw Error("0A000", "a dump may not contain grants on objects outside schemas", {},
-                "Load plain-text output of pg_dump, made without --clean and --create.");
-  if (what.kind == Kind::left_out) count("statements about objects of the database, not of a schema, left out");
-  return what.kind == Kind::left_out;
+  bool of_database = what.kind == Kind::left_out || (what.kind == Kind::grant && !what.global_kind.empty());
+  bool of_server = what.kind == Kind::grant && (what.schema == "pg_catalog" || what.schema == "information_schema");
+  if (of_database) count("statements about objects of the database, not of a schema, left out");
+  if (of_server) count("grants on the server's own objects left out");
+  return of_database || of_server;
 }
 
 void Planner::take_setting(const Statement &what) {

@@ -4,10 +4,11 @@
 
 #include "core/error.hpp"
 #include "pg/spi.hpp"
+#include "source/answer.hpp"
 #include "source/default_collation.hpp"
 #include "source/findings.hpp"
 #include "source/preflight_needs.hpp"
-#include "source/selection.hpp"
+#include "source/wanted.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -21,10 +22,7 @@ std::string major(int version) { return std::to_string(version / 10000); }
 std::string full(int version) { return major(version) + "." + std::to_string(version % 10000); }
 
 void look_at_version(const SourceCatalog &catalog, Findings &found) {
-  if (catalog.version < 140000)
-    found.error("version", "0A000", "the source is too old: PostgreSQL " + major(catalog.version),
-                "Sources from PostgreSQL 14 on can be copied.");
-  else if (catalog.version / 10000 > PG_VERSION_NUM / 10000)
+  if (catalog.version / 10000 > PG_VERSION_NUM / 10000)
     found.warning("version",
                   "the source is newer: PostgreSQL " + full(catalog.version) + ", here " + full(PG_VERSION_NUM),
                   "What this version does not know yet ends the run.");
@@ -49,18 +47,20 @@ SELECT (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.curren
   constexpr const char *kLineage = R"(
 SELECT s.system_identifier, c.timeline_id
   FROM pg_catalog.pg_control_system() s CROSS JOIN pg_catalog.pg_control_checkpoint() c)";
-  Row there = source.query(kWho).at(0), here = query(kWho).at(0);
+  Row there = only_row(source.query(kWho)), here = only_row(query(kWho));
+  auto same = [&](size_t column) { return text_in(there, column) == text_in(here, column); };
   std::string name = "server \"" + source.server().name + "\"";
-  if (there[0] != here[0]) {
-  } else if (there[1] == here[1]) {
+  if (!same(0)) {
+  } else if (same(1)) {
     found.error("same database", "22023", name + " is this database itself");
-  } else if (there[2] == "t" && there[3] == "t" && here[3] == "t" &&
-             source.query(kLineage).at(0) == query(kLineage).at(0)) {
+  } else if (flag_in(there, 2) && flag_in(there, 3) && flag_in(here, 3) &&
+             only_row(source.query(kLineage)) == only_row(query(kLineage))) {
     found.error("same database", "22023", name + " is a standby of this database");
   }
   found.else_ok("same database", "the source is another database");
 }
 
+// Encodings that cannot be converted into each other the source has refused when we connected.
 void look_at_encoding(Connection &source, const SourceCatalog &catalog, Findings &found) {
   constexpr const char *kAscii = "SQL_ASCII";
   std::string here = GetDatabaseEncodingName();
@@ -73,13 +73,6 @@ void look_at_encoding(Connection &source, const SourceCatalog &catalog, Findings
       found.error("encoding", "22P05", both + ", so what the bytes of text mean is not known",
                   "If they are " + (here == kAscii ? catalog.encoding : here) +
                       ", set the option allow_sql_ascii 'true' of the server.");
-  } else if (source
-                 .query("SELECT FROM pg_catalog.pg_conversion WHERE condefault "
-                        "AND conforencoding = pg_catalog.pg_char_to_encoding($1) "
-                        "AND contoencoding = pg_catalog.pg_char_to_encoding($2)",
-                        {catalog.encoding, here})
-                 .empty()) {
-    found.error("encoding", "22P05", both + ", which cannot be converted into each other");
   } else {
     found.warning("encoding", both + ": text is converted", "A character that " + here + " lacks ends the run.");
   }
@@ -114,8 +107,8 @@ SELECT c.relkind, c.nspname, c.relname,
   for (const Row &row :
        source.query(std::string(kWantedRelations) + kUnreadable, parameters_for({catalog.schemas, catalog.left_out})))
     found.error("table", "42501",
-                (row[0] == "p" ? "partitioned table \"" : "sequence \"") + *row[1] + "." + *row[2] +
-                    "\" cannot be read: " + *row[3],
+                (text_in(row, 0) == "p" ? "partitioned table " : "sequence ") + quoted_name_in(row, 1) +
+                    " cannot be read: " + text_in(row, 3),
                 "Let the role read all of it, or leave it out.");
   found.else_ok("table", "all " + std::to_string(catalog.tables.size()) + " tables can be read");
 }

@@ -8,8 +8,9 @@
 
 #include "pg/server.hpp"
 #include "pg/spi.hpp"
+#include "source/answer.hpp"
 #include "source/findings.hpp"
-#include "source/selection.hpp"
+#include "source/wanted.hpp"
 
 namespace pagila_repl {
 
@@ -17,76 +18,64 @@ namespace {
 
 constexpr size_t kNamesShown = 5;
 
-//
-// On the source
-//
-
-constexpr const char *kExtensions = R"(
-SELECT e.extname, e.extversion, n.nspname,
-       EXISTS (SELECT FROM comes c JOIN pg_catalog.pg_depend d ON d.classid = c.classid AND d.objid = c.objid
-                      JOIN member m ON m.classid = d.refclassid AND m.objid = d.refobjid
-                WHERE m.extension = e.oid)
+// What the objects that come refer to: its kind, then what is to be known of it. One query, since to find those objects
+// is most of the work.
+constexpr const char *kNeeds = R"(
+, in_use AS MATERIALIZED (
+  SELECT DISTINCT d.refclassid AS classid, d.refobjid AS objid
+    FROM comes c JOIN pg_catalog.pg_depend d ON d.classid = c.classid AND d.objid = c.objid
+), functions AS (
+  SELECT l.oid, l.lanname, p.oid AS function FROM comes o
+         JOIN pg_catalog.pg_proc p ON o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = o.objid
+         JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+   WHERE l.lanname <> 'sql'
+), relations AS (
+  SELECT c.reltablespace, c.relam FROM comes o
+         JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
+), roles (oid, is_needed) AS (
+  SELECT owner, false FROM comes WHERE owner <> 0
+  UNION
+  SELECT nspowner, false FROM pg_catalog.pg_namespace WHERE oid IN (SELECT oid FROM wanted)
+  UNION
+  -- Who has been granted something, and whom policies are for; these cannot be passed over.
+  SELECT d.refobjid, d.deptype = 'r'
+    FROM (SELECT classid, objid FROM comes
+          UNION ALL
+          SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid FROM wanted) c
+         JOIN pg_catalog.pg_shdepend d ON d.classid = c.classid AND d.objid = c.objid
+   WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN ('a', 'r')
+     AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+)
+SELECT 'extension', e.extname::text, e.extversion, n.nspname::text,
+       EXISTS (SELECT FROM in_use u JOIN member m USING (classid, objid) WHERE m.extension = e.oid)::text
   FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
- WHERE e.extname <> 'pagila_repl' ORDER BY 1)";
-
-// Those of the server's own and those that come along, but not those of extensions.
-constexpr const char *kCollations = R"(
-SELECT n.nspname, l.collname, l.collprovider, COALESCE(l.collcollate, ''), l.oid < 16384
+ WHERE e.extname <> 'pagila_repl'
+UNION ALL
+-- Those of the server's own and those that come along, but not those of extensions.
+SELECT CASE WHEN l.oid < 16384 THEN 'collation' ELSE 'own collation' END, l.collname, l.collprovider::text,
+       n.nspname, COALESCE(l.collcollate, '')
   FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
  WHERE l.oid IN (SELECT objid FROM comes WHERE classid = 'pg_catalog.pg_collation'::pg_catalog.regclass)
     OR (l.oid < 16384
-        AND l.oid IN (SELECT d.refobjid FROM comes c
-                             JOIN pg_catalog.pg_depend d ON d.classid = c.classid AND d.objid = c.objid
-                       WHERE d.refclassid = 'pg_catalog.pg_collation'::pg_catalog.regclass))
- ORDER BY 1, 2)";
-
-// Owners, who has been granted something, and whom policies are for; the last cannot be passed over.
-constexpr const char *kRoles = R"(
-SELECT pg_catalog.pg_get_userbyid(r.oid), pg_catalog.bool_or(r.is_needed)
-  FROM (SELECT owner, false FROM comes WHERE owner <> 0
-        UNION
-        SELECT nspowner, false FROM pg_catalog.pg_namespace WHERE oid IN (SELECT oid FROM wanted)
-        UNION
-        SELECT d.refobjid, d.deptype = 'r'
-          FROM comes c JOIN pg_catalog.pg_shdepend d ON d.classid = c.classid AND d.objid = c.objid
-         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN ('a', 'r')
-           AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-        UNION
-        SELECT d.refobjid, false
-          FROM wanted c JOIN pg_catalog.pg_shdepend d
-               ON d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = c.oid
-         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype = 'a'
-           AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-       ) r (oid, is_needed)
- GROUP BY 1 ORDER BY 1)";
-
-constexpr const char *kTablespaces = R"(
-SELECT DISTINCT s.spcname FROM comes o
-       JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
-       JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
- ORDER BY 1)";
-
-constexpr const char *kAccessMethods = R"(
-SELECT DISTINCT a.amname FROM comes o
-       JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
-       JOIN pg_catalog.pg_am a ON a.oid = c.relam
- WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_am'::pg_catalog.regclass AND m.objid = a.oid)
- ORDER BY 1)";
-
-constexpr const char *kServers = R"(
-SELECT DISTINCT s.srvname FROM relation c JOIN pg_catalog.pg_foreign_table t ON t.ftrelid = c.oid
-       JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver
- ORDER BY 1)";
-
-// One row per function: its language, and whether that comes with an extension.
-constexpr const char *kFunctions = R"(
-SELECT l.lanname, p.oid::pg_catalog.regprocedure,
+        AND l.oid IN (SELECT objid FROM in_use WHERE classid = 'pg_catalog.pg_collation'::pg_catalog.regclass))
+UNION ALL
+SELECT 'role', pg_catalog.pg_get_userbyid(oid), pg_catalog.bool_or(is_needed)::text, NULL, NULL FROM roles GROUP BY oid
+UNION ALL
+SELECT 'tablespace', spcname, NULL, NULL, NULL FROM pg_catalog.pg_tablespace
+ WHERE oid IN (SELECT reltablespace FROM relations)
+UNION ALL
+SELECT 'access method', a.amname, NULL, NULL, NULL FROM pg_catalog.pg_am a
+ WHERE a.oid IN (SELECT relam FROM relations)
+   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_am'::pg_catalog.regclass AND m.objid = a.oid)
+UNION ALL
+SELECT 'foreign server', srvname, NULL, NULL, NULL FROM pg_catalog.pg_foreign_server
+ WHERE oid IN (SELECT t.ftserver FROM relation c JOIN pg_catalog.pg_foreign_table t ON t.ftrelid = c.oid)
+UNION ALL
+SELECT 'function', f.lanname, f.function::pg_catalog.regprocedure::text,
        EXISTS (SELECT FROM member m
-                WHERE m.classid = 'pg_catalog.pg_language'::pg_catalog.regclass AND m.objid = l.oid)
-  FROM comes o
-       JOIN pg_catalog.pg_proc p ON o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = o.objid
-       JOIN pg_catalog.pg_language l ON l.oid = p.prolang
- WHERE l.lanname <> 'sql' ORDER BY 1, 2)";
+                WHERE m.classid = 'pg_catalog.pg_language'::pg_catalog.regclass AND m.objid = f.oid)::text, NULL
+  FROM functions f
+ ORDER BY 1, 2, 3)";
 
 //
 // Here
@@ -108,10 +97,11 @@ std::string shown(const std::vector<std::string> &names) {
 class Needs {
  public:
   Needs(Connection &source, const SourceCatalog &catalog)
-      : source_(source),
-        catalog_(catalog),
-        schemas_(catalog.schemas.begin(), catalog.schemas.end()),
-        parameters_(parameters_for({catalog.schemas, catalog.left_out})) {}
+      : catalog_(catalog), schemas_(catalog.schemas.begin(), catalog.schemas.end()) {
+    for (const Row &row : source.query(std::string(kWantedRelations) + kWantedObjects + kNeeds,
+                                       parameters_for({catalog.schemas, catalog.left_out})))
+      needs_[text_in(row, 0)].push_back(row);
+  }
 
   void extensions();
   void collations();
@@ -124,21 +114,19 @@ class Needs {
   std::vector<Finding> take() { return found_.take(); }
 
  private:
-  std::vector<Row> ask(const char *sql) {
-    return source_.query(std::string(kWantedRelations) + kWantedObjects + sql, parameters_);
-  }
   void extension(const std::string &name, const std::string &version, const std::string &schema, bool is_needed);
+  void own_collation(const std::string &collation, const std::string &provider, const std::string &locale);
   void missing_extension(const std::string &name, const std::string &schema);
 
-  Connection &source_;
   const SourceCatalog &catalog_;
   std::set<std::string> schemas_;
-  std::vector<Value> parameters_;
+  std::map<std::string, std::vector<Row>> needs_;  // by kind
   Findings found_;
 };
 
 void Needs::extensions() {
-  for (const Row &row : ask(kExtensions)) extension(*row[0], *row[1], *row[2], row[3] == "t");
+  for (const Row &row : needs_["extension"])
+    extension(text_in(row, 1), text_in(row, 2), text_in(row, 3), flag_in(row, 4));
   found_.else_ok("extension", "all extensions that are needed are here");
 }
 
@@ -184,41 +172,42 @@ void Needs::collations() {
 SELECT FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
  WHERE n.nspname = $1 AND l.collname = $2
    AND l.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))";
-  bool has_icu = !query("SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' LIMIT 1").empty();
-  for (const Row &row : ask(kCollations)) {
-    const std::string &schema = *row[0], &name = *row[1], &provider = *row[2], &locale = *row[3];
-    std::string message = "collation \"" + schema + "." + name + "\" ";
-    if (row[4] == "t") {
-      if (query(kHere, {schema, name}).empty())
-        found_.error("collation", "42704", message + "does not exist here",
-                     provider == "c"
-                         ? "Install the locale \"" + locale + "\", then call pg_import_system_collations('pg_catalog')."
-                         : "This server was built without it.");
-    } else if (provider == "i" && !has_icu) {
-      found_.error("collation", "0A000", message + "needs ICU, which this server was built without");
-    } else if (provider == "b" && PG_VERSION_NUM < 170000) {
-      found_.error("collation", "0A000", message + "is of a provider that came with PostgreSQL 17");
-    } else if (provider == "c") {
-      locale_t known = newlocale(LC_COLLATE_MASK, locale.c_str(), nullptr);
-      if (known == nullptr)
-        found_.error("collation", "42704", message + "needs the locale \"" + locale + "\", which this machine lacks",
-                     "Install the locale.");
-      else
-        freelocale(known);
-    }
-  }
+  for (const Row &row : needs_["collation"])
+    if (query(kHere, {text_in(row, 3), text_in(row, 1)}).empty())
+      found_.error(
+          "collation", "42704", "collation \"" + text_in(row, 3) + "." + text_in(row, 1) + "\" does not exist here",
+          text_in(row, 2) == "c"
+              ? "Install the locale \"" + text_in(row, 4) + "\", then call pg_import_system_collations('pg_catalog')."
+              : "This server was built without it.");
+  for (const Row &row : needs_["own collation"])
+    own_collation("collation \"" + text_in(row, 3) + "." + text_in(row, 1) + "\" ", text_in(row, 2), text_in(row, 4));
   found_.else_ok("collation", "all collations that are needed are here");
+}
+
+void Needs::own_collation(const std::string &collation, const std::string &provider, const std::string &locale) {
+  if (provider == "i") {
+    if (query("SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' LIMIT 1").empty())
+      found_.error("collation", "0A000", collation + "needs ICU, which this server was built without");
+  } else if (provider == "b") {
+    if (PG_VERSION_NUM < 170000)
+      found_.error("collation", "0A000", collation + "is of a provider that came with PostgreSQL 17");
+  } else if (locale_t known = newlocale(LC_COLLATE_MASK, locale.c_str(), nullptr)) {
+    freelocale(known);
+  } else {
+    found_.error("collation", "42704", collation + "needs the locale \"" + locale + "\", which this machine lacks",
+                 "Install the locale.");
+  }
 }
 
 void Needs::roles(bool keep_owners) {
   std::vector<std::string> missing;
-  for (const Row &row : ask(kRoles)) {
-    if (is_here("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1", *row[0])) continue;
-    if (row[1] == "t")
-      found_.error("role", "42704", "role \"" + *row[0] + "\", which policies are for, does not exist here",
+  for (const Row &row : needs_["role"]) {
+    if (is_here("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1", text_in(row, 1))) continue;
+    if (flag_in(row, 2))
+      found_.error("role", "42704", "role \"" + text_in(row, 1) + "\", which policies are for, does not exist here",
                    "Create the role.");
     else
-      missing.push_back("\"" + *row[0] + "\"");
+      missing.push_back("\"" + text_in(row, 1) + "\"");
   }
   if (!missing.empty())
     found_.warning("role", (missing.size() == 1 ? "role " : "roles ") + shown(missing) + " missing here",
@@ -228,38 +217,40 @@ void Needs::roles(bool keep_owners) {
 }
 
 void Needs::tablespaces() {
-  for (const Row &row : ask(kTablespaces)) {
+  for (const Row &row : needs_["tablespace"]) {
     std::vector<Row> here = query(
         "SELECT pg_catalog.has_tablespace_privilege(oid, 'CREATE') FROM pg_catalog.pg_tablespace WHERE spcname = $1",
-        {row[0]});
+        {text_in(row, 1)});
     if (here.empty())
-      found_.error("tablespace", "42704", "tablespace \"" + *row[0] + "\" does not exist here",
+      found_.error("tablespace", "42704", "tablespace \"" + text_in(row, 1) + "\" does not exist here",
                    "Create it with CREATE TABLESPACE.");
     else if (here[0][0] != "t")
-      found_.error("tablespace", "42501", "the role may not create in tablespace \"" + *row[0] + "\"",
+      found_.error("tablespace", "42501", "the role may not create in tablespace \"" + text_in(row, 1) + "\"",
                    "Grant CREATE on the tablespace to the role.");
   }
   found_.else_ok("tablespace", "all tablespaces that are needed are here");
 }
 
 void Needs::access_methods() {
-  for (const Row &row : ask(kAccessMethods))
-    if (!is_here("SELECT FROM pg_catalog.pg_am WHERE amname = $1", *row[0]))
-      found_.error("access method", "42704", "access method \"" + *row[0] + "\" does not exist here",
+  for (const Row &row : needs_["access method"])
+    if (!is_here("SELECT FROM pg_catalog.pg_am WHERE amname = $1", text_in(row, 1)))
+      found_.error("access method", "42704", "access method \"" + text_in(row, 1) + "\" does not exist here",
                    "Create it with CREATE ACCESS METHOD.");
   found_.else_ok("access method", "all access methods that are needed are here");
 }
 
 void Needs::servers() {
-  for (const Row &row : ask(kServers)) {
+  for (const Row &row : needs_["foreign server"]) {
     std::vector<Row> here = query(
         "SELECT pg_catalog.has_server_privilege(oid, 'USAGE') FROM pg_catalog.pg_foreign_server WHERE srvname = $1",
-        {row[0]});
+        {text_in(row, 1)});
     if (here.empty())
-      found_.error("foreign server", "42704", "server \"" + *row[0] + "\" of foreign tables does not exist here",
+      found_.error("foreign server", "42704",
+                   "server \"" + text_in(row, 1) + "\" of foreign tables does not exist here",
                    "Create it with CREATE SERVER.");
     else if (here[0][0] != "t")
-      found_.error("foreign server", "42501", "the role may not use server \"" + *row[0] + "\" of foreign tables",
+      found_.error("foreign server", "42501",
+                   "the role may not use server \"" + text_in(row, 1) + "\" of foreign tables",
                    "Grant USAGE on the foreign server to the role.");
   }
   found_.else_ok("foreign server", "all servers that foreign tables need are here");
@@ -268,9 +259,9 @@ void Needs::servers() {
 void Needs::languages() {
   std::map<std::string, std::vector<std::string>> functions;
   std::set<std::string> of_extensions;
-  for (const Row &row : ask(kFunctions)) {
-    functions[*row[0]].push_back(*row[1]);
-    if (row[2] == "t") of_extensions.insert(*row[0]);
+  for (const Row &row : needs_["function"]) {
+    functions[text_in(row, 1)].push_back(text_in(row, 2));
+    if (flag_in(row, 3)) of_extensions.insert(text_in(row, 1));
   }
   for (const auto &[language, written] : functions) {
     std::vector<Row> here = query(

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "source/answer.hpp"
 #include "source/binary_copy.hpp"
 #include "source/left_out.hpp"
 #include "source/lock_timeout.hpp"
@@ -81,16 +82,16 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.r
            FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid) a ON true)";
 
 SourceCatalog read_database(Connection &source) {
-  Row row = source.query(kDatabase).at(0);
+  Row row = only_row(source.query(kDatabase));
   SourceCatalog catalog;
-  catalog.version = std::stoi(*row[0]);
-  catalog.in_recovery = row[1] == "t";
-  catalog.encoding = *row[2];
-  catalog.database = *row[3];
-  catalog.database_oid = static_cast<uint32_t>(std::stoul(*row[4]));
-  if (row[5] == "t")
+  catalog.version = static_cast<int>(number_in(row, 0));
+  catalog.in_recovery = flag_in(row, 1);
+  catalog.encoding = text_in(row, 2);
+  catalog.database = text_in(row, 3);
+  catalog.database_oid = oid_in(row, 4);
+  if (flag_in(row, 5))
     catalog.system_identifier =
-        source.query_value("SELECT system_identifier FROM pg_catalog.pg_control_system()").value_or("");
+        text_in(only_row(source.query("SELECT system_identifier FROM pg_catalog.pg_control_system()")), 0);
   return catalog;
 }
 
@@ -103,7 +104,7 @@ class WantedQuery {
   }
   std::vector<QualifiedName> names(const char *sql) {
     std::vector<QualifiedName> names;
-    for (const Row &row : (*this)(sql)) names.push_back({*row[0], *row[1]});
+    for (const Row &row : (*this)(sql)) names.push_back(name_in(row, 0));
     return names;
   }
 
@@ -115,18 +116,18 @@ class WantedQuery {
 std::vector<SourceTable> read_tables(Connection &source, const Wanted &wanted, WantedQuery &query) {
   std::map<std::string, std::string> text = find_text_tables(source, wanted);
   std::map<std::string, std::vector<std::string>> columns;
-  for (const Row &row : query(kColumns)) columns[*row[0]].push_back(*row[1]);
+  for (const Row &row : query(kColumns)) columns[text_in(row, 0)].push_back(text_in(row, 1));
   std::vector<SourceTable> tables;
   for (const Row &row : query(kTables)) {
     SourceTable table;
-    table.oid = static_cast<uint32_t>(std::stoul(*row[0]));
-    table.root = static_cast<uint32_t>(std::stoul(*row[1]));
-    table.name = {*row[2], *row[3]};
-    table.bytes = std::stoull(*row[4]);
-    table.rows_estimate = std::stod(*row[5]);
-    table.refused_because = row[6].value_or("");
-    table.columns = columns[*row[0]];
-    table.text_because = source.server().trusted ? text[*row[0]] : "server is not trusted";
+    table.oid = oid_in(row, 0);
+    table.root = oid_in(row, 1);
+    table.name = name_in(row, 2);
+    table.bytes = static_cast<uint64_t>(number_in(row, 4));
+    table.rows_estimate = real_in(row, 5);
+    table.refused_because = optional_text_in(row, 6);
+    table.columns = columns[text_in(row, 0)];
+    table.text_because = source.server().trusted ? text[text_in(row, 0)] : "server is not trusted";
     tables.push_back(table);
   }
   return tables;
@@ -144,7 +145,7 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   catalog.sequences = query.names(kSequences);
   catalog.refreshes = query.names(kRefreshes);
   for (const QualifiedName &name : query.names(kLocked)) catalog.lock_order.push_back(quote(name.schema, name.name));
-  catalog.signature = query(kSignature).at(0).at(0).value_or("");
+  catalog.signature = optional_text_in(only_row(query(kSignature)), 0);
   catalog.remarks = left_out_of_any_run(source, wanted);
   catalog.findings = what_cannot_be_copied(source, selection, catalog);
   return catalog;

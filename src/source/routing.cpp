@@ -6,6 +6,7 @@
 
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "source/answer.hpp"
 #include "source/default_collation.hpp"
 
 extern "C" {
@@ -71,8 +72,8 @@ struct Key {
 };
 
 Key key_of(const Row &row) {
-  auto text = [&](size_t i) { return row[i].value_or(""); };
-  auto flag = [&](size_t i) { return row[i] == "t"; };
+  auto text = [&](size_t i) { return optional_text_in(row, i); };
+  auto flag = [&](size_t i) { return optional_text_in(row, i) == "t"; };
   return {text(0),  "\"" + text(1) + "." + text(2) + "\"",
           text(3),  text(4),
           flag(5),  flag(6),
@@ -86,11 +87,8 @@ Key key_of(const Row &row) {
 class Here {
  public:
   explicit Here(Connection &source) {
-    std::string encoding = guarded([] { return GetDatabaseEncodingName(); });
-    other_encoding_ =
-        encoding != *source.query_value(
-                        "SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE "
-                        "datname = pg_catalog.current_database()");
+    std::string encoding = GetDatabaseEncodingName();
+    other_encoding_ = encoding != source.query_value("SELECT pg_catalog.current_setting('server_encoding')");
     other_default_ = default_collations(source).differ();
   }
 
@@ -164,9 +162,10 @@ void name(Connection &source, std::vector<RoutedTree> &trees) {
                      ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
                WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY c.oid, a.attnum)",
            {array_literal(oids)})) {
-    RoutedTree &tree = *by_oid.at(static_cast<uint32_t>(std::stoul(*row[0])));
-    tree.root = {*row[1], *row[2]};
-    if (row[3]) tree.columns.push_back(*row[3]);
+    RoutedTree &tree = *by_oid.at(oid_in(row, 0));
+    tree.root = name_in(row, 1);
+    std::string column = optional_text_in(row, 3);
+    if (!column.empty()) tree.columns.push_back(column);
   }
 }
 

@@ -5,7 +5,7 @@
 
 #include "core/source_catalog.hpp"
 #include "source/connection.hpp"
-#include "source/selection.hpp"
+#include "source/wanted.hpp"
 
 namespace pagila_repl {
 

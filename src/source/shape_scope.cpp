@@ -2,6 +2,8 @@
 
 #include "source/shape_scope.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace pagila_repl {
@@ -18,18 +20,26 @@ ShapeScope::ShapeScope(const std::vector<std::string> &schemas, bool whole_datab
 std::optional<std::string> ShapeScope::left_out(const Statement &what) {
   using Kind = Statement::Kind;
   if (is_ours(what)) return "";
-  if (what.kind == Kind::extension || what.kind == Kind::comment_on_extension) {
-    if (whole_database_ || wants(what.schema) || what.kind == Kind::comment_on_extension) return {};
+  if (what.kind == Kind::comment_on_extension) return {};
+  if (what.kind == Kind::extension && !what.schema.empty()) {
+    if (whole_database_ || wants(what.schema)) return {};
     return "";
   }
-  if (what.kind == Kind::left_out || !what.global_kind.empty())
+  // Without a schema it is CREATE LANGUAGE, which the parser takes for an extension.
+  if (what.kind == Kind::extension || what.kind == Kind::left_out || !what.global_kind.empty())
     return "statements about objects of the database, not of a schema, left out";
+  if (!what.type_schemas.empty() && !wants_any(what.type_schemas))
+    return "statements about casts and transforms of types that are not copied left out";
   if (!what.has_target || wants(what.schema)) return {};
   if (what.creates || what.kind == Kind::create_schema)
     throw Error("55000", "pg_dump tells of objects in schema \"" + what.schema + "\", which is not to be copied",
                 "The schema belongs to an extension, or the source was changed while its shape was read.",
                 "Move what is not the extension's to another schema.");
   return "statements about objects outside the copied schemas left out";
+}
+
+bool ShapeScope::wants_any(const std::vector<std::string> &schemas) const {
+  return std::any_of(schemas.begin(), schemas.end(), [&](const std::string &schema) { return wants(schema); });
 }
 
 // The source may have this extension, and servers of its own. They are not part of a copy.

@@ -22,6 +22,7 @@ class ShapeScope {
 
  private:
   bool wants(const std::string &schema) const { return schemas_.count(schema) > 0; }
+  bool wants_any(const std::vector<std::string> &schemas) const;
   bool is_ours(const Statement &what);
 
   std::set<std::string> schemas_;

@@ -29,7 +29,7 @@ struct Parsed {
   Statement::Kind kind;
   bool creates, creates_table, refreshes, about_type, default_privileges, has_target;
   const char *schema, *name;
-  List *roles;  // of char *
+  List *roles, *type_schemas;  // of char *
   const char *setting, *setting_value, *global_kind, *wrapper;
   int64 sequence_value;
   bool sequence_called;
@@ -63,6 +63,18 @@ void about(Parsed *parsed, List *names, int inner = 0) {
 
 void about(Parsed *parsed, const TypeName *type) { about(parsed, type->names); }
 
+void add_type(Parsed *parsed, const TypeName *type) {
+  const char *schema = list_length(type->names) == 2 ? strVal(linitial(type->names)) : "pg_catalog";
+  parsed->type_schemas = lappend(parsed->type_schemas, (void *)schema);
+}
+
+// The types among what names a cast or a transform.
+void about_types(Parsed *parsed, List *names) {
+  ListCell *cell;
+  foreach (cell, names)
+    if (IsA(lfirst(cell), TypeName)) add_type(parsed, lfirst_node(TypeName, cell));
+}
+
 void about_object(Parsed *parsed, ObjectType type, Node *object) {
   parsed->about_type = type == OBJECT_TYPE || type == OBJECT_DOMAIN || type == OBJECT_DOMCONSTRAINT;
   switch (type) {
@@ -71,9 +83,9 @@ void about_object(Parsed *parsed, ObjectType type, Node *object) {
       parsed->schema = strVal(object);
       parsed->name = "";
       return;
-    // They are in no schema; the types they are about may be anywhere.
+    // They are in no schema.
     case OBJECT_CAST:
-    case OBJECT_TRANSFORM: return;
+    case OBJECT_TRANSFORM: return about_types(parsed, castNode(List, object));
     case OBJECT_COLUMN:
     case OBJECT_TABCONSTRAINT:
     case OBJECT_TRIGGER:
@@ -413,7 +425,9 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_RuleStmt: create(parsed); return about(parsed, castNode(RuleStmt, node)->relation);
     case T_CreatePolicyStmt: create(parsed); return about(parsed, castNode(CreatePolicyStmt, node)->table);
     case T_CreateCastStmt:
-    case T_CreateTransformStmt: return;
+      add_type(parsed, castNode(CreateCastStmt, node)->sourcetype);
+      return add_type(parsed, castNode(CreateCastStmt, node)->targettype);
+    case T_CreateTransformStmt: return add_type(parsed, castNode(CreateTransformStmt, node)->type_name);
 
     case T_AlterTableStmt: return classify_alter_table(parsed, castNode(AlterTableStmt, node));
     case T_AlterSeqStmt: return about(parsed, castNode(AlterSeqStmt, node)->sequence);
@@ -516,6 +530,8 @@ Statement classify(const std::string &text) {
   statement.name = text_or_empty(parsed.name);
   for (int i = 0; i < list_length(parsed.roles); i++)
     statement.roles.emplace_back(static_cast<const char *>(list_nth(parsed.roles, i)));
+  for (int i = 0; i < list_length(parsed.type_schemas); i++)
+    statement.type_schemas.emplace_back(static_cast<const char *>(list_nth(parsed.type_schemas, i)));
   statement.setting = text_or_empty(parsed.setting);
   statement.setting_value = text_or_empty(parsed.setting_value);
   statement.global_kind = text_or_empty(parsed.global_kind);

@@ -14,6 +14,7 @@ extern "C" {
 #include "access/visibilitymap.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
 #include "utils/lsyscache.h"
@@ -30,6 +31,8 @@ bool is_equality_identity(Oid type, Oid collation) {
   TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_EXTENDED_PROC);
   if (!OidIsValid(entry->btree_opf) || !OidIsValid(entry->hash_extended_proc)) return false;
   Oid base = entry->btree_opintype;
+  // regclass and its like: the same name is another OID elsewhere.
+  if (base == OIDOID && type != OIDOID) return false;
   Oid equal_image = get_opfamily_proc(entry->btree_opf, base, base, BTEQUALIMAGE_PROC);
   if (!OidIsValid(equal_image)) return false;
   return DatumGetBool(OidFunctionCall1Coll(equal_image, collation, ObjectIdGetDatum(base)));
@@ -51,14 +54,15 @@ std::string hash_expression(Oid table, bool in_utf8) {
     });
     if (!fields.empty()) fields += ", ";
     // Not a cast: there may be one of the user's own.
-    std::string as_text = "pg_catalog.concat(" + column + ")";
+    // "C", since texts that a collation takes for equal are not.
+    std::string as_text = "pg_catalog.concat(" + column + ") COLLATE pg_catalog.\"C\"";
     if (in_utf8 && (!by_type || OidIsValid(collation)))
       fields += "pg_catalog.num_nulls(" + column + "), pg_catalog.convert_to(" + as_text + ", 'UTF8')";
     else
       fields += by_type ? column : "pg_catalog.num_nulls(" + column + "), " + as_text;
   }
-  if (fields.empty()) return "pg_catalog.count(*)";
-  return "COALESCE(pg_catalog.sum(pg_catalog.hash_record_extended(ROW(" + fields + "), 0)), 0)";
+  if (fields.empty()) return "0::pg_catalog.int8";
+  return "pg_catalog.hash_record_extended(ROW(" + fields + "), 0)";
 }
 
 std::string qualified(Oid table) {
@@ -100,9 +104,14 @@ const char *frozen_state_of(Oid table) {
 
 }  // namespace
 
+// The hash of a record is a linear combination of those of its columns, so its sum alone says little of which values stand
+// in the same row. The sum of the hash of that hash does; it has 32 bits of it only.
 std::string content_query(Oid table, const std::string &from, bool with_hash, bool in_utf8) {
-  return "SELECT pg_catalog.count(*), " + (with_hash ? hash_expression(table, in_utf8) : "NULL") + " FROM " + from +
-         " t";
+  std::string rows = " FROM " + from + " t " + kRange;
+  if (!with_hash) return "SELECT pg_catalog.count(*), NULL" + rows;
+  return "SELECT pg_catalog.count(*), pg_catalog.concat(COALESCE(pg_catalog.sum(h), 0), ' ', "
+         "COALESCE(pg_catalog.sum(pg_catalog.hashint8extended(h, 0)), 0)) FROM (SELECT " +
+         hash_expression(table, in_utf8) + " AS h" + rows + " OFFSET 0) r";
 }
 
 Content read_content(Oid table, bool with_hash, bool in_utf8) {
@@ -124,9 +133,18 @@ Content sum_of(const Content &one, const Content &other) {
   sum.rows = one.rows + other.rows;
   if (one.hash.empty() || other.hash.empty()) return sum;
   sum.hash = std::to_string(sum.rows) + ":" +
-             *query_value("SELECT $1::numeric + $2::numeric",
-                          {one.hash.substr(one.hash.find(':') + 1), other.hash.substr(other.hash.find(':') + 1)});
+             *query_value(
+                 R"(SELECT pg_catalog.concat(
+                      pg_catalog.split_part($1, ' ', 1)::numeric + pg_catalog.split_part($2, ' ', 1)::numeric, ' ',
+                      pg_catalog.split_part($1, ' ', 2)::numeric + pg_catalog.split_part($2, ' ', 2)::numeric))",
+                 {one.hash.substr(one.hash.find(':') + 1), other.hash.substr(other.hash.find(':') + 1)});
   return sum;
+}
+
+Content no_content() {
+  Content none;
+  none.hash = "0:0 0";
+  return none;
 }
 
 std::optional<std::string> frozen_state(Oid table) {

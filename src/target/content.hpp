@@ -11,7 +11,7 @@ namespace pagila_repl {
 
 struct Content {
   uint64_t rows = 0;
-  std::string hash;  // "rows:sum of hashes"; empty if only counted
+  std::string hash;  // "rows:sum of hashes sum of their hashes"; empty if only counted
 };
 
 // Reads the whole table (ONLY it, not its children). Equal content gives equal hashes, on any server with the same output
@@ -22,8 +22,12 @@ Content read_content(Oid table, bool with_hash, bool in_utf8 = false);
 
 // The query behind it, for a table of these columns found elsewhere: `from` is what follows FROM. Its one row becomes
 // content by content_of.
+// Where it may be told which of the rows count: kRange is to be replaced by a WHERE clause about t.
+constexpr const char *kRange = "/* range */";
 std::string content_query(Oid table, const std::string &from, bool with_hash, bool in_utf8);
 Content content_of(const Row &row);
+// Of a table without rows.
+Content no_content();
 // Of two tables taken together.
 Content sum_of(const Content &one, const Content &other);
 

@@ -15,15 +15,16 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
+#include "commands/vacuum.h"
+#include "storage/bufmgr.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
 namespace pagila_repl {
 
 namespace {
-
-void run_alone(const std::function<void()> &step) { in_transaction(step); }
 
 template <class Work>
 void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
@@ -59,6 +60,19 @@ void declare_valid(Oid table, const std::string &foreign_key) {
     ((Form_pg_constraint)GETSTRUCT(tuple))->convalidated = true;
     CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
     table_close(catalog, RowExclusiveLock);
+    CommandCounterIncrement();
+  });
+}
+
+void analyze_partitioned(Oid table) {
+  guarded([table] {
+    VacuumParams how;
+    memset(&how, 0, sizeof how);
+    how.options = VACOPT_ANALYZE;
+    how.log_min_duration = -1;
+    PushActiveSnapshot(GetTransactionSnapshot());
+    analyze_rel(table, nullptr, &how, NIL, true, GetAccessStrategy(BAS_VACUUM));
+    PopActiveSnapshot();
     CommandCounterIncrement();
   });
 }
@@ -112,8 +126,14 @@ void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) 
 void analyze(const Stage &stage, RunRecord &record, const std::string &kinds) {
   std::vector<Row> tables = in_transaction([&] {
     return query(
-        R"(SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind = ANY ($2::"char"[]) ORDER BY c.relkind = 'p', 1, 2)",
+        // Not what has foreign tables below it: to ask their servers is not for a run.
+        R"(WITH RECURSIVE above_foreign (oid) AS (
+             SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid
+              WHERE f.relkind = 'f'
+             UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above_foreign a ON a.oid = i.inhrelid)
+           SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind = ANY ($2::"char"[])
+              AND c.oid NOT IN (SELECT oid FROM above_foreign) ORDER BY c.relkind = 'p', 1, 2)",
         {array_literal(stage.stage_oids()), kinds});
   });
   if (tables.empty()) return;

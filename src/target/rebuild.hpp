@@ -15,6 +15,10 @@ void build(const std::vector<std::string> &statements, const std::string &tables
 // Needs a transaction.
 void declare_valid(Oid table, const std::string &foreign_key);
 
+// Statistics of a partitioned table over the rows of all its partitions; ANALYZE of it would analyze each of these as
+// well. Needs a transaction.
+void analyze_partitioned(Oid table);
+
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // Sequences last: setval is not transactional, so nothing that may fail on them comes after.

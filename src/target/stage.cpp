@@ -363,8 +363,10 @@ void under_real_names(const Stage &stage, const std::function<void()> &work) {
   }
 }
 
+void run_alone(const std::function<void()> &step) { in_transaction(step); }
+
 void in_steps(const Stage &stage, bool real_names, const std::function<void(const RunStep &)> &steps) {
-  if (!real_names) return steps([](const std::function<void()> &step) { in_transaction(step); });
+  if (!real_names) return steps(run_alone);
   in_transaction([&] {
     under_real_names(stage, [&] {
       steps([](const std::function<void()> &step) {

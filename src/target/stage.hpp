@@ -67,6 +67,7 @@ void under_real_names(const Stage &stage, const std::function<void()> &work);
 // Runs steps, each in a transaction of its own, or under real names: then all in one, since giving names takes longer
 // than most steps. `steps` gives them one by one to its argument.
 using RunStep = std::function<void(const std::function<void()> &step)>;
+void run_alone(const std::function<void()> &step);  // in a transaction
 void in_steps(const Stage &stage, bool real_names, const std::function<void(const RunStep &)> &steps);
 
 // The extensions that live in a schema move with its name. Needs a transaction.

@@ -9,7 +9,7 @@ use Test::More;
 
 my $kPulls = 50;
 
-my ($source, $target) = new_pair('consistent', source_conf => "log_statement = none\n");
+my ($source, $target) = new_pair('consistent', source => { conf => "log_statement = none\n" });
 $source->safe_psql('pagila', q{
     CREATE SCHEMA bank;
     CREATE TABLE bank.account (id int PRIMARY KEY, balance bigint NOT NULL);

@@ -11,8 +11,10 @@ my ($symbols) = run_command([ 'nm', '-D', $library ]);
 my @exported = sort map { /^\S+ [TWVRDB] (\S+)/ ? $1 : () } split /\n/, $symbols;
 is_deeply(
     \@exported,
-    [   qw(Pg_magic_func _PG_init pagila_cancel pagila_load pagila_repl_leader_main pagila_wait
-          pg_finfo_pagila_cancel pg_finfo_pagila_load pg_finfo_pagila_wait)
+    [   qw(Pg_magic_func _PG_init pagila_cancel pagila_check pagila_load pagila_plan pagila_repl_leader_main
+          pagila_repl_validator pagila_repl_worker_main pagila_replicate_from pagila_wait
+          pg_finfo_pagila_cancel pg_finfo_pagila_check pg_finfo_pagila_load pg_finfo_pagila_plan
+          pg_finfo_pagila_repl_validator pg_finfo_pagila_replicate_from pg_finfo_pagila_wait)
     ],
     'exports what the server calls and nothing else');
 

@@ -26,24 +26,36 @@ sub pulls {
 # What pg_dump prints of the target, less the way to the source.
 sub dump_of_copy {
     my $dump = dump_text($target, 'pagila', '--schema-only');
-    $dump =~ s/^--\n-- Name: [^\n]*; Type: (SERVER|USER MAPPING); .*?\n\n\n//msg;
+    $dump =~ s/^--\n-- Name: [^\n]*; Type: (SERVER|USER MAPPING); .*?(?=^--\n-- )//msg;
     return $dump;
 }
 
-# For each table its rows, for each sequence its state: as lines.
+# For each table its rows, for each materialized view whether it has any, for each sequence its state: as lines.
 sub rows_of {
     my ($node) = @_;
     return $node->safe_psql('pagila', q{
         SELECT format('SELECT %L, count(*), md5(string_agg(t::text, E''\n'' ORDER BY t::text)) FROM ONLY %s t', oid::regclass, oid::regclass)
-          FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'm') ORDER BY oid::regclass::text \gexec
+          FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'm') AND relispopulated
+         ORDER BY oid::regclass::text \gexec
+        SELECT oid::regclass, relispopulated FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'm' ORDER BY 1;
         SELECT format('SELECT %L, last_value, is_called FROM %s', oid::regclass, oid::regclass)
           FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S' ORDER BY oid::regclass::text \gexec});
 }
 
+# is() for long texts: says only how they differ.
+sub is_same {
+    my ($got, $expected, $what) = @_;
+    return if ok($got eq $expected, $what);
+    my $dir = PostgreSQL::Test::Utils::tempdir;
+    my ($diff) = run_command([ 'diff', '-u', write_file("$dir/expected", $expected), write_file("$dir/got", $got) ]);
+    diag substr($diff, 0, 4000);
+    return;
+}
+
 sub same_as_source {
     my ($what) = @_;
-    is(dump_of_copy(), dump_text($source, 'pagila', '--schema-only'), "$what: pg_dump --schema-only prints the same text");
-    is(rows_of($target), rows_of($source), "$what: same rows and sequences");
+    is_same(dump_of_copy(), dump_text($source, 'pagila', '--schema-only'), "$what: pg_dump --schema-only prints the same text");
+    is_same(rows_of($target), rows_of($source), "$what: same rows and sequences");
     return;
 }
 
@@ -70,7 +82,11 @@ isnt($target->safe_psql('pagila', q{SELECT 'public.film'::regclass::oid}), $film
 $source->safe_psql('pagila', q{UPDATE actor SET last_name = 'SMITH' WHERE actor_id = 1});
 pulls('succeeded', 'a row changed');
 same_as_source('a row changed');
-$source->safe_psql('pagila', 'SELECT nextval(pg_get_serial_sequence(\'film\', \'film_id\'))');
+like(rows_of($source), qr/^rental_by_category\|f$/m, 'the materialized view is as empty as in the dump');
+$source->safe_psql('pagila', 'REFRESH MATERIALIZED VIEW rental_by_category');
+pulls('succeeded', 'a materialized view filled');
+same_as_source('a materialized view filled');
+$source->safe_psql('pagila', q{SELECT nextval('film_film_id_seq')});
 pulls('succeeded', 'a sequence changed');
 same_as_source('a sequence changed');
 $source->safe_psql('pagila', 'ALTER TABLE film ADD COLUMN subtitle text; CREATE INDEX film_by_length ON film (length)');
