@@ -202,11 +202,15 @@ class Telltale {
   Clock::time_point last_ = Clock::now();
 };
 
-void wait_a_little() {
+// To be called before looking, so that no news is missed between looking and waiting.
+void expect_news() {
+  guarded([] { ConditionVariablePrepareToSleep(&crew.shared.work->changed); });
+}
+
+void wait_for_news() {
   guarded([] {
-    (void)ConditionVariableTimedSleep(&crew.shared.work->changed, 100, PG_WAIT_EXTENSION);
-    ConditionVariableCancelSleep();
     CHECK_FOR_INTERRUPTS();
+    (void)ConditionVariableTimedSleep(&crew.shared.work->changed, 200, PG_WAIT_EXTENSION);
   });
 }
 
@@ -259,17 +263,18 @@ void watch(const std::vector<WorkItem> &items, const PullJob &job, const RunStep
   HolderCheck check(holder);
   bool is_source_read = false;
   for (;;) {
+    expect_news();
     Standing standing = look();
     if (standing.failed >= 0) check.after_failure(crew.shared.slots[standing.failed].sqlstate);
     if (standing.failed >= 0 || standing.vanished >= 0) throw_failure(standing, items, record);
     if (!is_source_read && standing.unfinished_with_source == 0) check.now();
     is_source_read = standing.unfinished_with_source == 0;
     if (!is_source_read) check.now_and_then();
-    if (standing.unfinished == 0) return;
+    if (standing.unfinished == 0) return leave_queue(0, 0);
     telltale.look();
     bool all_here = standing.alive == 0, source_here = standing.with_source == 0 && standing.unfinished_with_source > 0;
     if ((all_here || source_here) && do_one_here(doer, items, !all_here, holder, record)) continue;
-    wait_a_little();
+    wait_for_news();
   }
 }
 
