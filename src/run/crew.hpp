@@ -21,6 +21,7 @@ struct PullJob {
   int64_t run_id = 0;
   int first_step = 0;                                        // number of the first item's step
   std::string server;                                        // foreign server
+  Reached reached;                                           // where the snapshot is
   std::string snapshot;                                      // to join; empty: only the leader can read it
   std::string encoding;                                      // of what the source sends
   int connect_timeout_ms = 10000, stall_timeout_ms = 60000;  // the caller\'s settings

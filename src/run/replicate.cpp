@@ -51,6 +51,7 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
   source.encoding = GetDatabaseEncodingName();
   source.snapshot =
       take_snapshot(source.server, request.selection, request, "leader of run " + std::to_string(record.id()));
+  pin(source.server, source.snapshot.holder->reached());
   source.in_utf8 = source.catalog().encoding != source.encoding;
   enter(record, Phase::fingerprint);
   PR_FAULT("fingerprint");
@@ -160,6 +161,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   PullJob job{record.id(),
               record.reserve_steps(static_cast<int>(items.size())),
               request.server,
+              source.snapshot.holder->reached(),
               source.snapshot.id,
               source.encoding,
               request.connect_timeout_ms,
@@ -215,7 +217,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
     check_may_replace(all);
     PR_FAULT("plan");
     carried = find_carried_types(source.plan, request);
-    removed = schemas_to_remove(vanished, record.id());
+    removed = schemas_to_remove(vanished, record.id(), source.plan.schemas.size());
     return find_drift(all, carried);
   });
   if (!request.force && removed.empty() && drift.none())

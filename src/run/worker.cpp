@@ -87,6 +87,7 @@ class SourceLink {
   void connect() {
     try {
       SourceServer server = in_transaction([&] { return find_server(job_.server); });
+      pin(server, job_.reached);
       connection_ = join_snapshot(server, job_.snapshot, "worker of run " + std::to_string(job_.run_id));
     } catch (const Error &error) {
       // Too many connections: those there are will do.
@@ -223,6 +224,7 @@ void ItemDoer::record(const WorkItem &item, int number, std::optional<uint64_t> 
 std::string encode(const PullJob &job) {
   Packer out;
   out.put_number(job.run_id).put_number(job.first_step).put(job.server).put(job.snapshot).put(job.encoding);
+  out.put(job.reached.host).put(job.reached.hostaddr).put(job.reached.port);
   out.put_number(job.connect_timeout_ms).put_number(job.stall_timeout_ms);
   return out.put(job.in_utf8).bytes();
 }
@@ -235,6 +237,9 @@ PullJob decode_pull_job(std::string_view bytes) {
   job.server = in.text();
   job.snapshot = in.text();
   job.encoding = in.text();
+  job.reached.host = in.text();
+  job.reached.hostaddr = in.text();
+  job.reached.port = in.text();
   job.connect_timeout_ms = static_cast<int>(in.number());
   job.stall_timeout_ms = static_cast<int>(in.number());
   job.in_utf8 = in.flag();

@@ -100,7 +100,7 @@ std::vector<char *> pointers_to(const std::vector<std::string> &texts) {
   return pointers;
 }
 
-// Returns an errno. It stays in this process's group, so that what ends the group, as at an immediate shutdown, ends it.
+// Returns an errno. The child stays in this process's group, so that an immediate shutdown ends it too.
 int spawn(const Program &program, const Pipe &output, const Pipe &errors, pid_t *pid) {
   std::vector<std::string> words = {program.path};
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
@@ -212,8 +212,8 @@ void ChildProcess::check_stall() {
   if (activity != activity_) active_at_ms_ = now_ms();
   activity_ = activity;
   if (stall_ms_ > 0 && now_ms() - active_at_ms_ > stall_ms_)
-    throw Error("08006", name_ + " has stalled", "It has done nothing for " + std::to_string(stall_ms_) + " ms.",
-                "See whether the source answers, and the setting pagila_repl.stall_timeout.");
+    throw Error("57014", "source stalled: " + name_ + " has done nothing for " + std::to_string(stall_ms_) + " ms", {},
+                "See the setting pagila_repl.stall_timeout.");
 }
 
 // True if there was something.

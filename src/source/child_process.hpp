@@ -1,6 +1,6 @@
 // A program run as a child of this process, by its path and a list of arguments: without a shell, and without this
-// process's descriptors, signals or environment. However this process ends, the child is ended and reaped; only if it is
-// killed, the child is left to find its output closed.
+// process's descriptors, signals or environment. However this process ends, the child is ended and reaped; only if it
+// is killed, the child is left to find its output closed.
 #pragma once
 
 #include <sys/types.h>
@@ -28,7 +28,8 @@ class ChildProcess : public ByteSource {
   ChildProcess(const ChildProcess &) = delete;
   ChildProcess &operator=(const ChildProcess &) = delete;
 
-  // What it prints; 0 once it has closed its output. Waits by latch. Throws 57014, 08006 if it has stalled.
+  // What it prints; 0 once it has closed its output. Waits by latch. Throws 57014, also with
+  // "source stalled".
   size_t read(char *buffer, size_t size) override;
   // Waits for its end; its status as waitpid tells it.
   int wait();

@@ -100,6 +100,7 @@ Connection::Connection(const SourceServer &server, const std::string &purpose) :
   try {
     input_ = std::make_unique<InputWait>(PQsocket(connection_));
     where_ = address_of(connection_);
+    reached_ = {PQhost(connection_), PQhostaddr(connection_), PQport(connection_)};
     version_ = PQserverVersion(connection_);
     query(kSetUp, {application_name});
   } catch (...) {

@@ -53,6 +53,8 @@ class Connection {
   size_t read_copy(char *buffer, size_t size);
   uint64_t rows_copied() const { return rows_copied_; }
 
+  // For others that are to reach the very same server.
+  const Reached &reached() const { return reached_; }
   int version() const { return version_; }  // server_version_num
   const SourceServer &server() const { return server_; }
   // Host, port and database as reached, for messages.
@@ -71,6 +73,7 @@ class Connection {
   pg_conn *connection_ = nullptr;
   std::unique_ptr<InputWait> input_;  // of its socket
   std::string where_;
+  Reached reached_;
   int version_ = 0;
   uint64_t rows_copied_ = 0;
   int64_t connect_until_ms_ = 0;  // 0 once the session is set up

@@ -28,6 +28,13 @@ std::vector<std::string> environment(const std::string &password) {
   return environment;
 }
 
+std::string shown(const Complaint &complaint, const std::string &password) {
+  const char *bytes = complaint.raw().c_str();
+  int length = static_cast<int>(complaint.raw().size());
+  bool is_valid = guarded([=] { return pg_verifymbstr(bytes, length, true); });
+  return complaint.text(password, is_valid, GetDatabaseEncoding() == PG_UTF8);
+}
+
 //
 // Which pg_dump
 //
@@ -47,19 +54,21 @@ Error with_hint(const Error &error, const std::string &hint) {
 }
 
 int version_of(const std::string &path) {
-  std::string printed;
+  std::string printed, reason;
   try {
     ChildProcess child({path, {"--version"}, environment({})}, stall_timeout_setting());
     char buffer[256];
     while (size_t got = child.read(buffer, sizeof buffer))
       if (printed.size() < sizeof buffer) printed.append(buffer, got);
     child.wait();
+    reason = shown(child.complaint(), {});
   } catch (const Error &error) {
     if (error.sqlstate != "58P01") throw;
     throw with_hint(error, "Install PostgreSQL's client programs, or set pagila_repl.pg_dump to the path of pg_dump.");
   }
   if (int version = major_version(printed)) return version;
-  throw Error("58P01", "\"" + path + "\" is not pg_dump", "Asked for its version it does not tell one of pg_dump.",
+  throw Error("58P01", "\"" + path + "\" is not pg_dump",
+              reason.empty() ? "Asked for its version it does not tell one of pg_dump." : reason,
               "Set pagila_repl.pg_dump to the path of pg_dump.");
 }
 
@@ -78,12 +87,6 @@ void check_version(const std::string &path, int source_version) {
 // Its output
 //
 
-bool is_valid_here(const std::string &text) {
-  const char *bytes = text.c_str();
-  int length = static_cast<int>(text.size());
-  return guarded([=] { return pg_verifymbstr(bytes, length, true); });
-}
-
 std::string describe(int status) {
   if (WIFSIGNALED(status)) return "It was ended by signal " + std::to_string(WTERMSIG(status)) + ".";
   return "Its exit status is " + std::to_string(WEXITSTATUS(status)) + ".";
@@ -101,9 +104,9 @@ class PrintedShape : public ByteSource {
     ended_ = true;
     int status = child_.wait();
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-    const Complaint &complaint = child_.complaint();
-    std::string text = complaint.text(password_, is_valid_here(complaint.raw()), GetDatabaseEncoding() == PG_UTF8);
-    throw Error(complaint_sqlstate(complaint.raw()), "pg_dump failed", text.empty() ? describe(status) : text);
+    std::string reason = shown(child_.complaint(), password_);
+    throw Error(complaint_sqlstate(child_.complaint().raw()), "pg_dump failed",
+                reason.empty() ? describe(status) : reason);
   }
   bool ended() const { return ended_; }
 

@@ -157,6 +157,21 @@ void add_defaults(Said &said) {
 
 }  // namespace
 
+void pin(SourceServer &server, const Reached &reached) {
+  const std::pair<const char *, const std::string *> pinned[] = {
+      {"host", &reached.host}, {"hostaddr", &reached.hostaddr}, {"port", &reached.port}};
+  for (const auto &[name, value] : pinned) {
+    if (value->empty()) continue;
+    bool known = false;
+    for (auto &parameter : server.parameters) {
+      if (parameter.first != name) continue;
+      parameter.second = *value;
+      known = true;
+    }
+    if (!known) server.parameters.emplace_back(name, *value);
+  }
+}
+
 SourceServer find_server(const std::string &name) {
   ForeignServer *found = find_foreign_server(name);
   Said said;

@@ -20,6 +20,12 @@ struct SourceServer {
   bool allow_sql_ascii = false;
 };
 
+// Where exactly a server that names several hosts, or a host of several addresses, was reached.
+struct Reached {
+  std::string host, hostaddr, port;  // empty: as the server says
+};
+void pin(SourceServer &server, const Reached &reached);
+
 // The server as the current user reaches it. Needs a transaction. Throws 42704 (no such server, no user mapping), 42809
 // (a server of another wrapper), 42501 (no USAGE on it, host not in pagila_repl.allowed_hosts, superuser and not trusted).
 SourceServer find_server(const std::string &name);

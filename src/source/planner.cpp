@@ -141,6 +141,8 @@ void Planner::take_statement(DumpItem &item, Place place) {
       return;
     }
     default:
+      // A type without a schema may be in the first one of the search_path too.
+      if (!what.type_schemas.empty() && !default_schema_.empty()) what.type_schemas.push_back(default_schema_);
       if (what.creates && !session_role_.empty())
         count("objects made under another session authorization, owned by the caller");
       plan_.shape.push_back({what, text, place, session_role_});
@@ -228,6 +230,15 @@ void Planner::finish() {
     return about_it;
   };
   plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_schema), plan_.shape.end());
+  // They would be of the database, and there could be no second one beside the live one.
+  auto about_other_types = [&](const ShapeStatement &statement) {
+    const std::vector<std::string> &schemas = statement.what.type_schemas;
+    bool about_them = !schemas.empty() && std::none_of(schemas.begin(), schemas.end(),
+                                                       [&](const std::string &schema) { return is_replaced(schema); });
+    if (about_them) count("statements about casts and transforms of types that are not copied left out");
+    return about_them;
+  };
+  plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_types), plan_.shape.end());
   for (const ShapeStatement &statement : plan_.shape) {
     const Statement &what = statement.what;
     if (what.has_target && !is_replaced(what.schema))

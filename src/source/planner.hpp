@@ -34,8 +34,8 @@ class BlockHash : public RowSink {
 
 class Planner {
  public:
-  // Of dump files without a scope; with one, of the shape of a server: without rows, and of what is out of scope nothing
-  // is planned. Needs a transaction. Plan and scope must outlive the planner.
+  // Of dump files without a scope; with one, of the shape of a server: without rows, and nothing is planned of what is
+  // out of scope. Needs a transaction. Plan and scope must outlive the planner.
   explicit Planner(LoadPlan &plan, ShapeScope *scope = nullptr);
 
   // Begins the next input: a file by its path (the last of plan.files), or by another name.

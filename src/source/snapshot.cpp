@@ -37,6 +37,17 @@ SourceCatalog look(Connection &source, const Selection &selection, const RunOpti
   return catalog;
 }
 
+// False if one of the tables is gone.
+bool lock_what_was_seen(Connection &source, const SourceCatalog &catalog) {
+  try {
+    lock_tables(source, catalog);
+    return true;
+  } catch (const Error &error) {
+    if (error.sqlstate != "42P01" && error.sqlstate != "3F000") throw;
+    return false;
+  }
+}
+
 }  // namespace
 
 bool is_snapshot_id(const std::string &id) {
@@ -53,9 +64,9 @@ Snapshot take_snapshot(const SourceServer &server, const Selection &selection, c
     SourceCatalog before = look(source, selection, options);
     PR_FAULT("snapshot");
     source.execute(kBegin);
-    lock_tables(source, before);
-    snapshot.catalog = read_catalog(source, selection);
-    if (snapshot.catalog.signature == before.signature) {
+    bool are_all_there = lock_what_was_seen(source, before);
+    if (are_all_there) snapshot.catalog = read_catalog(source, selection);
+    if (are_all_there && snapshot.catalog.signature == before.signature) {
       if (!can_export_snapshot(snapshot.catalog)) return snapshot;
       snapshot.id = source.query_value("SELECT pg_catalog.pg_export_snapshot()").value_or("");
       if (!is_snapshot_id(snapshot.id)) throw Error("08P01", "the source gave no snapshot");
@@ -72,6 +83,8 @@ std::unique_ptr<Connection> join_snapshot(const SourceServer &server, const std:
   auto connection = std::make_unique<Connection>(server, purpose);
   connection->execute(kBegin);
   connection->execute("SET TRANSACTION SNAPSHOT '" + id + "'");
+  // The holder has all locks that are needed: who waits for one here, waits for someone who waits for the holder.
+  connection->execute("SET LOCAL lock_timeout = '1s'");
   return connection;
 }
 

@@ -325,12 +325,12 @@ void check_may_replace(const std::vector<std::string> &schemas) {
                 "Not relocatable: " + *fixed[0][0] + ".", "Create them in a schema of their own.");
 }
 
-std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id) {
+std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id, size_t staged) {
   std::vector<StagedSchema> schemas;
   for (const std::string &name : names) {
     StagedSchema schema;
     schema.name = name;
-    schema.old = "pagila_repl_removed_" + std::to_string(run_id) + "_" + std::to_string(schemas.size() + 1);
+    schema.old = "pagila_repl_old_" + std::to_string(run_id) + "_" + std::to_string(staged + schemas.size() + 1);
     schema.live_oid = schema_oid(name);
     if (schema.live_oid == InvalidOid) continue;
     std::vector<std::string> extensions = extensions_in(schema.live_oid);
