@@ -3,12 +3,15 @@
 #include "source/lock_timeout.hpp"
 
 #include "source/answer.hpp"
+#include "source/connect.hpp"
 
 namespace pagila_repl {
 
 namespace {
 
-constexpr const char *kPatience = "10s";
+constexpr int64_t kPatienceSeconds = 10;
+// Half of the default of deadlock_timeout.
+constexpr const char *kTry = "500ms";
 
 // A lock that is waited for holds up those that come after it, too.
 constexpr const char *kInTheWay = R"(
@@ -23,14 +26,17 @@ SELECT c.relnamespace::pg_catalog.regnamespace || '.' || c.relname, l.pid, a.use
 
 }  // namespace
 
-void begin_lock_timeout(Connection &source) {
-  source.execute(std::string("SAVEPOINT before_locks; SET LOCAL lock_timeout = '") + kPatience + "'");
+int64_t end_of_patience() { return steady_ms() + kPatienceSeconds * 1000; }
+
+void begin_lock_try(Connection &source) {
+  source.execute(std::string("SAVEPOINT before_locks; SET LOCAL lock_timeout = '") + kTry + "'");
 }
 
-void end_lock_timeout(Connection &source) { source.execute("SET LOCAL lock_timeout = 0; RELEASE before_locks"); }
+void end_lock_try(Connection &source) { source.execute("SET LOCAL lock_timeout = 0; RELEASE before_locks"); }
 
-void throw_lock_timeout(Connection &source, const Error &failure) {
-  source.execute("ROLLBACK TO before_locks");
+void give_way(Connection &source, const Error &failure, int64_t until_ms) {
+  source.execute("ROLLBACK TO before_locks; RELEASE before_locks");
+  if (steady_ms() < until_ms) return;
   std::string detail;
   for (const Row &row : source.query(kInTheWay)) {
     std::string process = optional_text_in(row, 1);
@@ -39,8 +45,8 @@ void throw_lock_timeout(Connection &source, const Error &failure) {
     detail += (detail.empty() ? "" : "\n") + who + (flag_in(row, 3) ? " holds" : " waits for") +
               " an exclusive lock on " + text_in(row, 0) + ".";
   }
-  Error error("55P03", std::string("could not lock the tables of the source within ") + kPatience, detail,
-              "Run it again when nobody alters them.");
+  Error error("55P03", "could not lock the tables of the source within " + std::to_string(kPatienceSeconds) + "s",
+              detail, "Run it again when nobody alters them.");
   error.context = failure.context;
   throw error;
 }

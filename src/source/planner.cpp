@@ -18,8 +18,17 @@ namespace pagila_repl {
 
 namespace {
 
+// Such as runs call what they stage and what they have replaced.
+bool is_name_of_run(const std::string &schema) {
+  for (const std::string start : {"pagila_repl_stage_", "pagila_repl_old_"})
+    if (schema.compare(0, start.size(), start) == 0)
+      return schema.find_first_not_of("0123456789_", start.size()) == std::string::npos;
+  return false;
+}
+
 bool is_reserved(const std::string &schema) {
-  return schema.compare(0, 3, "pg_") == 0 || schema == "information_schema" || schema == "pagila_repl";
+  return schema.compare(0, 3, "pg_") == 0 || schema == "information_schema" || schema == "pagila_repl" ||
+         is_name_of_run(schema);
 }
 
 // The schema an unqualified name is created in under this search_path, empty if none.

@@ -13,11 +13,10 @@ namespace pagila_repl {
 
 namespace {
 
-// An eligible schema is one that a copy may contain.
+// An eligible schema is one that a copy may contain: not what a run into the source has staged or is about to drop.
 constexpr const char *kSchemas = R"(
 SELECT n.nspname FROM pg_catalog.pg_namespace n
  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pagila_repl')
-   -- A source may be a target as well.
    AND n.nspname !~ '^pagila_repl_(stage|old)_[0-9]+_[0-9]+$'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid

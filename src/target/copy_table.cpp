@@ -2,6 +2,7 @@
 
 #include "target/copy_table.hpp"
 
+#include <algorithm>
 #include <cctype>
 
 #include "pg/boundary.hpp"
@@ -12,7 +13,7 @@
 extern "C" {
 #include "access/table.h"
 #include "access/xact.h"
-#include "commands/copy.h"
+#include "commands/copyfrom_internal.h"
 #include "commands/progress.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
@@ -30,13 +31,21 @@ namespace {
 struct Stream {
   ByteSource *rows;
   const CopyProgress *told;
-  uint64_t bytes;
+  uint64_t bytes = 0, counted = 0;
+  CopyFromState copy = nullptr;
 };
 Stream *stream = nullptr;
 
 // COPY keeps its count for pg_stat_progress_copy.
 uint64_t rows_so_far() {
   return MyBEEntry == nullptr ? 0 : static_cast<uint64_t>(MyBEEntry->st_progress_param[PROGRESS_COPY_TUPLES_PROCESSED]);
+}
+
+// COPY inserts rows when it has a thousand of them, or 64 kB by the length of their lines. Binary rows have none, so a
+// thousand of whatever size would be held; they are told to be as long as those were that came lately.
+void tell_row_length(uint64_t rows, int bytes) {
+  if (stream->copy == nullptr || !stream->copy->opts.binary) return;
+  stream->copy->line_buf.len = static_cast<int>(static_cast<uint64_t>(bytes) / std::max<uint64_t>(rows, 1));
 }
 
 int read_stream(void *buffer, int least, int most) {
@@ -49,7 +58,10 @@ int read_stream(void *buffer, int least, int most) {
       total += static_cast<int>(got);
     } while (total < least);
     stream->bytes += static_cast<uint64_t>(total);
-    (*stream->told)(rows_so_far(), stream->bytes);
+    uint64_t rows = rows_so_far();
+    tell_row_length(rows - stream->counted, total);
+    stream->counted = rows;
+    (*stream->told)(rows, stream->bytes);
     return total;
   });
 }
@@ -84,6 +96,7 @@ uint64 copy(Oid table, const char *statement, const char *const *columns, int co
   ParseState *state = make_parsestate(nullptr);
   (void)addRangeTableEntryForRelation(state, relation, RowExclusiveLock, nullptr, false, false);
   CopyFromState copy_state = BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options);
+  stream->copy = copy_state;
   uint64 rows = through_root ? route_rows(copy_state, relation) : CopyFrom(copy_state);
   EndCopyFrom(copy_state);
   free_parsestate(state);
@@ -120,7 +133,7 @@ void empty_table(Oid top) {
 }
 
 uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const CopyProgress &told) {
-  Stream ours{&rows, &told, 0};
+  Stream ours{&rows, &told};
   stream = &ours;
   std::vector<const char *> names;
   for (const std::string &column : order.columns) names.push_back(column.c_str());

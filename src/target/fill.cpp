@@ -55,6 +55,18 @@ class Telltale {
   Clock::time_point last_ = Clock::now();
 };
 
+// COPY takes no empty list of columns for none.
+void check_nothing_to_fill(const PlannedRows &rows, Oid table) {
+  if (!query_value(
+          R"(SELECT 1 FROM pg_catalog.pg_attribute
+              WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' LIMIT 1)",
+          {std::to_string(table)}))
+    return;
+  throw Error("0A000", "a dump may not contain INSERT of nothing but defaults", {},
+              "pg_dump writes it for tables without columns, or with none but generated ones.")
+      .within(rows.place.text());
+}
+
 // The columns of an INSERT's values: those listed, else all of the table's, less those that are DEFAULT in every row.
 std::vector<std::string> insert_columns(const PlannedRows &rows, Oid table) {
   const RowBlock &block = rows.block;
@@ -69,8 +81,10 @@ std::vector<std::string> insert_columns(const PlannedRows &rows, Oid table) {
   if (!block.is_default.empty() && all.size() > block.is_default.size()) all.resize(block.is_default.size());
   if (all.size() < block.is_default.size()) throw Error("42601", "INSERT has more expressions than target columns");
   std::vector<std::string> columns;
-  for (size_t i = 0; i < all.size(); i++)
+  // DEFAULT VALUES tells of no column.
+  for (size_t i = 0; i < block.is_default.size(); i++)
     if (!block.is_default[i]) columns.push_back(all[i]);
+  if (columns.empty()) check_nothing_to_fill(rows, table);
   return columns;
 }
 

@@ -53,6 +53,9 @@ class ShapeMaker {
         // The server's context quotes the statement; its place says as much.
         Error placed = error;
         placed.context = statement.place.text();
+        // The schemas are new, so it is of those that can be but once in a database, such as a default operator class.
+        if (error.sqlstate == "42710" && error.hint.empty())
+          placed.hint = "There can be only one in a database: drop the one in place, then run again.";
         throw placed;
       }
     }

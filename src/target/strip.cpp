@@ -295,10 +295,10 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
   std::vector<Stripped> attached, settings;
   for (const Index &index : indexes) {
     if (needed.count(index.root) > 0) continue;
-    // The parts go with the whole.
+    // The parts go with the whole; a part may be the index of a constraint although the whole is not.
     if (index.parent == "0") {
       if (index.constraint.empty())
-        execute("DROP INDEX " + index.qualified);
+        execute("DROP INDEX " + index.qualified + " CASCADE");
       else
         execute("ALTER TABLE " + index.table + " DROP CONSTRAINT " + index.quoted_constraint);
     }

@@ -4,7 +4,7 @@
 #   $proxy->port
 #   $proxy->plan(...)     what all connections get; several at a time:
 #       new => 'pass' | 'refuse' | 'reset' | 'silence' | 'garbage'     new connections; garbage => bytes to answer
-#       ssl => 'pass' | 'no'                      'no': the relay itself answers that there is no encryption
+#       ssl => 'pass' | 'no' | 'garbage'          'no': the relay itself answers that there is no encryption
 #       rate => bytes per second and way, 0: any; delay => seconds that every byte is held up
 #   $proxy->rule(ACTION, ...)   what happens to some connections:
 #       cut       how => 'rst' | 'fin'            the connection ends on both sides

@@ -40,7 +40,7 @@ sub new_pair {
     plan skip_all => 'PR_FAULTS_DIR is not set' if $options{faults} && !$ENV{PR_FAULTS_DIR};
     my %source = %{ $options{source} // {} };
     my $source = new_node("${name}_source", %source, conf => "listen_addresses = '127.0.0.1'\n" . ($source{conf} // ''));
-    my $target = new_node("${name}_target", map { $_ => $options{$_} } grep { exists $options{$_} } qw(faults conf initdb));
+    my $target = new_node("${name}_target", map { $_ => $options{$_} } grep { exists $options{$_} } qw(faults conf initdb streaming));
     my $proxy = $options{proxy} ? FaultProxy->start(to => '127.0.0.1:' . $source->port) : undef;
     add_source($target, 'source', port => ($proxy // $source)->port, %options);
     return ($source, $target, $proxy);
@@ -49,14 +49,15 @@ sub new_pair {
 # A password that nothing but the user mapping may hold.
 my $kSecret = 'the-bird-in-the-mine';
 
-# A foreign server on the target: port => where the source is; server, mapping => more options of either.
+# A foreign server on the target: port => where the source is; server, mapping => more options of either; db => another
+# database of the target than pagila.
 sub add_source {
     my ($target, $name, %options) = @_;
     my %server = (host => '127.0.0.1', port => $options{port}, dbname => 'pagila', trusted => 'true', %{ $options{server} // {} });
     my %mapping = (user => scalar getpwuid($<), password => $kSecret, %{ $options{mapping} // {} });
     my ($server, $mapping) = map { my $o = $_; join(', ', map { "$_ '$o->{$_}'" } sort keys %$o) } \%server, \%mapping;
     # A statement with a password would be in the log.
-    $target->safe_psql('pagila', qq{SET log_statement = none; SET log_min_error_statement = panic;
+    $target->safe_psql($options{db} // 'pagila', qq{SET log_statement = none; SET log_min_error_statement = panic;
         CREATE SERVER $name FOREIGN DATA WRAPPER pagila_repl OPTIONS ($server);
         CREATE USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS ($mapping)});
     return;

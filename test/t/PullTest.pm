@@ -27,7 +27,7 @@ sub new {
     $self->{gate} = "$self->{dir}/gate";
     $source->safe_psql('pagila', bank($options{rows} // 20000));
     my ($status, $err) = run_sql($target, pull_sql('source', workers => 2));
-    is($status, 'succeeded', 'a first copy') or diag $err;
+    $status eq 'succeeded' or die "the first copy failed: $err";
     $self->{old} = copy_of($target);
     ok($self->{old} eq copy_of($source), 'it is exact');
     return $self;
@@ -107,7 +107,9 @@ sub hold {
     write_file($self->{gate}, '');
     set_fault($self->{target}, "$point:wait:$self->{gate}");
     $self->start(%options);
-    ok(wait_until(sub { $self->held || $self->is_over }, 60) && $self->held, "$what: a run is held at $point")
+    # Who does not wait for the run is over soon.
+    my $waits = ($options{wait} // '') ne 'false';
+    ok(wait_until(sub { $self->held || ($waits && $self->is_over) }, 60) && $self->held, "$what: a run is held at $point")
       or diag $self->{run}{err};
     $self->{since} = time;
     return $self->held;
@@ -192,11 +194,24 @@ sub succeeds {
     return $self->is_new($what, %options);
 }
 
-# The target holds what the source holds, and nothing is left of the run.
+# Either is right, as long as the copy is whole: the run succeeds, or it fails with one of these SQLSTATEs, any if none is
+# given. Returns the status.
+sub is_whole {
+    my ($self, $what, $sqlstates, %options) = @_;
+    $self->let_go;
+    $self->is_over_within($what, $options{within} // $kPatience);
+    my ($status, $state, $message) = split /\|/, last_run($self->{target}, 'status, sqlstate, error_message');
+    note "$what: $status" . ($state ? " $state $message" : '');
+    if ($status eq 'succeeded') { $self->is_new($what, %options) }
+    else { $self->fails($what, $sqlstates // $state, %options) }
+    return $status;
+}
+
+# The target holds what the source holds, or one of the copies given, and nothing is left of the run.
 sub is_new {
     my ($self, $what, %options) = @_;
-    $self->{old} = copy_of($self->{target});
-    ok($self->{old} eq ($options{copy} // copy_of($self->{source})), "$what: the copy is exact");
+    my $copy = $self->{old} = copy_of($self->{target});
+    ok((grep { $copy eq $_ } @{ $options{copies} // [ copy_of($self->{source}) ] }), "$what: the copy is exact");
     no_residue($self->{target}, $what);
     no_source_residue($self->{source}, $what) unless $options{source_gone};
     return $self->stays_up($what, %options);
@@ -206,6 +221,7 @@ sub is_new {
 sub heals {
     my ($self, $what, %options) = @_;
     $self->let_go;
+    $self->change_source;
     $self->start(%options);
     return $self->succeeds("$what, next run");
 }

@@ -181,8 +181,10 @@ sub answers_by_itself {
     $proxy->plan(ssl => 'no');
     like((ask('SELECT 1', conninfo => 'sslmode=require'))[1], qr/does not support SSL/, 'a server without encryption');
     is((ask('SELECT 1', conninfo => 'sslmode=prefer'))[0], '1', 'suits who does not insist');
+    $proxy->plan(ssl => 'garbage', garbage => 'XYZ');
+    like((ask('SELECT 1', conninfo => 'sslmode=prefer'))[1], qr/invalid response to SSL negotiation: X/, 'one that does not know');
     $proxy->plan(ssl => 'pass', new => 'garbage', garbage => "HTTP/1.1 400 Bad Request\r\n\r\n");
-    like((ask('SELECT 1', conninfo => 'sslmode=disable'))[1], qr/expected authentication request/, 'garbage is the answer');
+    like((ask('SELECT 1'))[1], qr/expected authentication request/, 'garbage is the answer');
     $proxy->pass;
     return;
 }
@@ -190,7 +192,7 @@ sub answers_by_itself {
 sub refuses {
     for my $new ('refuse', 'reset') {
         $proxy->plan(new => $new);
-        like((ask('SELECT 1'))[1], $new eq 'refuse' ? qr/refused/ : qr/reset by peer/, "$new: no connection");
+        like((ask('SELECT 1'))[1], $new eq 'refuse' ? qr/refused/ : qr/reset by peer|closed the connection unexpectedly/, "$new: no connection");
     }
     $proxy->plan(new => 'silence');
     my $socket = connection();

@@ -1,0 +1,30 @@
+-- What belongs to a database, not to a schema: a copy needs it in the target first.
+CREATE SCHEMA contrib;
+CREATE EXTENSION hstore SCHEMA contrib;
+CREATE EXTENSION citext SCHEMA contrib;
+CREATE EXTENSION ltree SCHEMA contrib;
+CREATE EXTENSION cube SCHEMA contrib;
+CREATE EXTENSION seg SCHEMA contrib;
+CREATE EXTENSION isn SCHEMA contrib;
+CREATE EXTENSION intarray SCHEMA contrib;
+CREATE EXTENSION pg_trgm SCHEMA contrib;
+CREATE EXTENSION btree_gist SCHEMA contrib;
+CREATE EXTENSION btree_gin SCHEMA contrib;
+CREATE EXTENSION bloom SCHEMA contrib;
+CREATE EXTENSION dict_int SCHEMA contrib;
+CREATE EXTENSION unaccent SCHEMA contrib;
+CREATE EXTENSION "uuid-ossp" SCHEMA contrib;
+CREATE EXTENSION pgcrypto SCHEMA public;
+CREATE EXTENSION lo SCHEMA public;
+CREATE EXTENSION file_fdw;
+CREATE EXTENSION postgres_fdw;
+
+CREATE FOREIGN DATA WRAPPER "torture wrapper" OPTIONS (debug 'true', "an ""option""" 'it''s \ $$');
+CREATE SERVER "torture ""server""" TYPE 'a type' VERSION '1.0' FOREIGN DATA WRAPPER "torture wrapper" OPTIONS (host 'x');
+CREATE SERVER torture_files FOREIGN DATA WRAPPER file_fdw;
+CREATE SERVER torture_remote FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '/nowhere', dbname 'nothing');
+CREATE USER MAPPING FOR PUBLIC SERVER "torture ""server""" OPTIONS (who 'anyone');
+CREATE USER MAPPING FOR "Torture ""Owner""" SERVER "torture ""server""";
+CREATE TRUSTED LANGUAGE "torture language" HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler VALIDATOR plpgsql_validator;
+CREATE ACCESS METHOD torture_gist TYPE INDEX HANDLER gisthandler;
+CREATE ACCESS METHOD torture_heap TYPE TABLE HANDLER heap_tableam_handler;
