@@ -46,6 +46,9 @@ void fix_settings() {
   fix_setting("extra_float_digits", "1");
   fix_setting("bytea_output", "hex");
   fix_setting("xmlbinary", "base64");
+  fix_setting("xmloption", "content");
+  fix_setting("array_nulls", "on");
+  fix_setting("transform_null_equals", "off");
   fix_setting("default_tablespace", "");
   // The compiler's library alone is larger than all else a leader holds.
   fix_setting("jit", "off");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <climits>
 
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
@@ -31,8 +32,9 @@ namespace {
 struct Stream {
   ByteSource *rows;
   const CopyProgress *told;
-  uint64_t bytes = 0, counted = 0;
+  uint64_t bytes = 0;
   CopyFromState copy = nullptr;
+  uint64_t counted_rows = 0, bytes_since = 0, row_length = 0;  // lately
 };
 Stream *stream = nullptr;
 
@@ -42,10 +44,17 @@ uint64_t rows_so_far() {
 }
 
 // COPY inserts rows when it has a thousand of them, or 64 kB by the length of their lines. Binary rows have none, so a
-// thousand of whatever size would be held; they are told to be as long as those were that came lately.
-void tell_row_length(uint64_t rows, int bytes) {
-  if (stream->copy == nullptr || !stream->copy->opts.binary) return;
-  stream->copy->line_buf.len = static_cast<int>(static_cast<uint64_t>(bytes) / std::max<uint64_t>(rows, 1));
+// thousand of whatever size would be held: they are told to be as long as those were that came lately.
+void tell_row_length(CopyFromState copy, uint64_t bytes) {
+  if (copy == nullptr || !copy->opts.binary) return;
+  if (copy->cur_lineno > stream->counted_rows) {
+    stream->row_length = stream->bytes_since / (copy->cur_lineno - stream->counted_rows);
+    stream->counted_rows = copy->cur_lineno;
+    stream->bytes_since = 0;
+  }
+  uint64_t length = std::max(stream->row_length, stream->bytes_since);
+  stream->bytes_since += bytes;
+  copy->line_buf.len = static_cast<int>(std::min<uint64_t>(length, INT_MAX));
 }
 
 int read_stream(void *buffer, int least, int most) {
@@ -58,10 +67,8 @@ int read_stream(void *buffer, int least, int most) {
       total += static_cast<int>(got);
     } while (total < least);
     stream->bytes += static_cast<uint64_t>(total);
-    uint64_t rows = rows_so_far();
-    tell_row_length(rows - stream->counted, total);
-    stream->counted = rows;
-    (*stream->told)(rows, stream->bytes);
+    tell_row_length(stream->copy, static_cast<uint64_t>(total));
+    (*stream->told)(rows_so_far(), stream->bytes);
     return total;
   });
 }

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use FaultProxy;
+use Fcntl qw(LOCK_EX);
 use File::Copy qw(copy);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -12,7 +13,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
-  no_secret run_processes);
+  no_secret run_processes small_disk);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
 # conf => extra lines of postgresql.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
@@ -84,6 +85,15 @@ sub make_sample {
 # The real Pagila, undef where the project has none.
 sub pagila_dir {
     return $ENV{PAGILA_DIR};
+}
+
+# A folder on a file system that can be filled; undef where there is none. The test has it for itself until it ends.
+my $disk_lock;
+sub small_disk {
+    my $disk = $ENV{PR_SMALL_DISK} or return;
+    open($disk_lock, '>', "$disk/lock") or die "$disk/lock: $!";
+    flock($disk_lock, LOCK_EX) or die "$disk/lock: $!";
+    return $disk;
 }
 
 # SELECT ... FROM pagila_load(...); options as SQL: force => 'true'.

@@ -8,7 +8,7 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $disk = $ENV{PR_SMALL_DISK};
+my $disk = small_disk();
 plan skip_all => 'PR_SMALL_DISK is not set: a small file system could not be mounted' unless $disk;
 
 my $node = new_node('disk_full', faults => 1, conf => 'autovacuum = off');
