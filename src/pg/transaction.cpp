@@ -9,6 +9,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -41,6 +42,10 @@ void fix_settings() {
   fix_setting("client_min_messages", "notice");
   fix_setting("row_security", "on");
   fix_setting("standard_conforming_strings", "on");
+  fix_setting("escape_string_warning", "off");
+  fix_setting("quote_all_identifiers", "off");
+  // What arrives as binary COPY is in it.
+  fix_setting("client_encoding", GetDatabaseEncodingName());
   fix_setting("DateStyle", "ISO, MDY");
   fix_setting("IntervalStyle", "postgres");
   fix_setting("extra_float_digits", "1");

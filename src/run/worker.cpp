@@ -176,6 +176,8 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
 void ItemDoer::copy(const WorkItem &item, int number, Connection &source) {
   empty_table(item.table);
   CopyOrder order{item.table, {}, item.columns, job_.encoding, item.routed, item.binary};
+  // As the source writes money.
+  set_local("lc_monetary", "C");
   CopiedRows rows(source, item.copy_statement);
   uint64_t told_rows = 0, told_bytes = 0;
   DiskReserve reserve;

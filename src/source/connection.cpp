@@ -42,6 +42,7 @@ SELECT pg_catalog.set_config(s.name, v.value, false)
                ('quote_all_identifiers', 'off'),
                ('DateStyle', 'ISO, MDY'),
                ('IntervalStyle', 'postgres'),
+               ('lc_monetary', 'C'),
                ('TimeZone', 'UTC'),
                ('extra_float_digits', '1'),
                ('bytea_output', 'hex'),

@@ -117,6 +117,7 @@ std::string content_query(Oid table, const std::string &from, bool with_hash, bo
 Content read_content(Oid table, bool with_hash, bool in_utf8) {
   // Text of a timestamptz within an array, say.
   set_local("TimeZone", "UTC");
+  set_local("lc_monetary", "C");
   std::vector<Row> rows = query(content_query(table, "ONLY " + qualified(table), with_hash, in_utf8));
   return content_of(rows[0]);
 }
