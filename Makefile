@@ -1,12 +1,13 @@
 # PGXS build: make, make install, make installcheck. Debian's flags and ours; warnings are errors.
 MODULE_big = pagila_repl
 EXTENSION = pagila_repl
-DATA = pagila_repl--1.0.sql
+EXTENSION_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pagila_repl.control)
+DATA = pagila_repl--$(EXTENSION_VERSION).sql
 
 SOURCES = $(wildcard src/*.cpp src/*/*.cpp)
 OBJS = $(SOURCES:.cpp=.o)
 REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
-PG_CPPFLAGS = -I$(libpq_srcdir)
+PG_CPPFLAGS = -I$(libpq_srcdir) -DPR_VERSION='"$(EXTENSION_VERSION)"'
 SHLIB_LINK = $(libpq) -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=src/exports.map
 EXTRA_CLEAN = build $(SOURCES:.cpp=.d)
 

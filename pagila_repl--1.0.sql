@@ -30,6 +30,7 @@ CREATE TABLE pagila_repl.run (
   kind text NOT NULL,
   owner name NOT NULL,
   owner_oid oid NOT NULL,
+  job_id bigint,
   status text NOT NULL
     CHECK (status IN ('running', 'succeeded', 'skipped', 'failed', 'cancelled', 'aborted', 'crashed')),
   phase text NOT NULL,
@@ -38,6 +39,10 @@ CREATE TABLE pagila_repl.run (
   data_file text,
   source_server text,
   source text,
+  source_identity text,
+  target_server text,
+  target text,
+  remote_run_id bigint,
   schema_sha256 text,
   data_sha256 text,
   fingerprint text,
@@ -60,9 +65,11 @@ CREATE TABLE pagila_repl.run (
 );
 COMMENT ON TABLE pagila_repl.run IS 'one row per run, whatever became of it';
 COMMENT ON COLUMN pagila_repl.run.run_id IS 'number of the run';
-COMMENT ON COLUMN pagila_repl.run.kind IS 'what the run does: load or replicate';
+COMMENT ON COLUMN pagila_repl.run.kind IS
+  'what the run does: load, replicate (a source into this database) or replicate_to (this database, by a run of the target)';
 COMMENT ON COLUMN pagila_repl.run.owner IS 'role that asked for the run and that it runs as';
 COMMENT ON COLUMN pagila_repl.run.owner_oid IS 'its OID';
+COMMENT ON COLUMN pagila_repl.run.job_id IS 'job that the run was started for; null if someone called for it';
 COMMENT ON COLUMN pagila_repl.run.status IS
   'running, succeeded, skipped (nothing to do), failed (error), cancelled (by request), aborted (server shut down or leader terminated), crashed (leader died)';
 COMMENT ON COLUMN pagila_repl.run.phase IS
@@ -72,6 +79,10 @@ COMMENT ON COLUMN pagila_repl.run.schema_file IS 'first dump file of a load';
 COMMENT ON COLUMN pagila_repl.run.data_file IS 'second dump file of a load, if any';
 COMMENT ON COLUMN pagila_repl.run.source_server IS 'foreign server that a replication copies from';
 COMMENT ON COLUMN pagila_repl.run.source IS 'host, port and database it reached there';
+COMMENT ON COLUMN pagila_repl.run.source_identity IS 'system identifier and OID of the database it reached there, with a slash between';
+COMMENT ON COLUMN pagila_repl.run.target_server IS 'foreign server that this database was replicated to';
+COMMENT ON COLUMN pagila_repl.run.target IS 'host, port and database it reached there';
+COMMENT ON COLUMN pagila_repl.run.remote_run_id IS 'number of the run there';
 COMMENT ON COLUMN pagila_repl.run.schema_sha256 IS
   'SHA-256 of the first file, or of the shape of the source, in hexadecimal';
 COMMENT ON COLUMN pagila_repl.run.data_sha256 IS 'SHA-256 of the second file, in hexadecimal';
@@ -94,6 +105,7 @@ COMMENT ON COLUMN pagila_repl.run.error_hint IS 'its hint';
 COMMENT ON COLUMN pagila_repl.run.error_context IS 'its context: file, line, table';
 
 CREATE INDEX run_unfinished ON pagila_repl.run (run_id) WHERE status = 'running';
+CREATE INDEX run_of_job ON pagila_repl.run (job_id, run_id) WHERE job_id IS NOT NULL;
 
 CREATE TABLE pagila_repl.run_step (
   run_id bigint NOT NULL REFERENCES pagila_repl.run ON DELETE CASCADE,
@@ -187,13 +199,65 @@ COMMENT ON COLUMN pagila_repl.leftover.schema_oid IS 'the schema';
 COMMENT ON COLUMN pagila_repl.leftover.schema_name IS 'its name';
 COMMENT ON COLUMN pagila_repl.leftover.run_id IS 'the run that made it';
 
+CREATE SEQUENCE pagila_repl.job_id_seq AS bigint;
+COMMENT ON SEQUENCE pagila_repl.job_id_seq IS 'numbers of jobs';
+
+CREATE TABLE pagila_repl.job (
+  job_id bigint PRIMARY KEY,
+  job_name text NOT NULL UNIQUE,
+  owner_oid oid NOT NULL,
+  database_oid oid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('replicate', 'load')),
+  source_server text,
+  schema_file text,
+  data_file text,
+  options jsonb NOT NULL DEFAULT '{}',
+  schedule text NOT NULL,
+  time_zone text,
+  enabled boolean NOT NULL DEFAULT true,
+  created_at timestamptz NOT NULL,
+  next_run_at timestamptz,
+  current_run_id bigint,
+  current_due_at timestamptz,
+  last_run_id bigint,
+  failures integer NOT NULL DEFAULT 0,
+  login_failures integer NOT NULL DEFAULT 0,
+  suspended_at timestamptz,
+  suspended_because text
+);
+COMMENT ON TABLE pagila_repl.job IS 'what is to be done again and again, and how it stands';
+COMMENT ON COLUMN pagila_repl.job.job_id IS 'number of the job';
+COMMENT ON COLUMN pagila_repl.job.job_name IS 'its name, by which functions know it';
+COMMENT ON COLUMN pagila_repl.job.owner_oid IS 'role that scheduled it and that its runs run as';
+COMMENT ON COLUMN pagila_repl.job.database_oid IS 'database it was made in; in a copy of that database it does not run';
+COMMENT ON COLUMN pagila_repl.job.kind IS 'what its runs do: replicate or load';
+COMMENT ON COLUMN pagila_repl.job.source_server IS 'foreign server that is replicated from';
+COMMENT ON COLUMN pagila_repl.job.schema_file IS 'first dump file of a load';
+COMMENT ON COLUMN pagila_repl.job.data_file IS 'second dump file of a load, if any';
+COMMENT ON COLUMN pagila_repl.job.options IS 'further arguments of pagila_replicate_from or pagila_load, by name';
+COMMENT ON COLUMN pagila_repl.job.schedule IS 'interval, or cron expression of five fields';
+COMMENT ON COLUMN pagila_repl.job.time_zone IS 'time zone of the cron expression; null: as pagila_repl.time_zone says';
+COMMENT ON COLUMN pagila_repl.job.enabled IS 'whether it runs at all';
+COMMENT ON COLUMN pagila_repl.job.created_at IS 'when it was scheduled';
+COMMENT ON COLUMN pagila_repl.job.next_run_at IS 'when it is due; null if it never is';
+COMMENT ON COLUMN pagila_repl.job.current_run_id IS 'run that was started for it and whose end is not taken note of yet';
+COMMENT ON COLUMN pagila_repl.job.current_due_at IS 'when that run was due';
+COMMENT ON COLUMN pagila_repl.job.last_run_id IS 'run that ended last';
+COMMENT ON COLUMN pagila_repl.job.failures IS 'runs that failed since the last one that did not';
+COMMENT ON COLUMN pagila_repl.job.login_failures IS 'how many of the last runs the source refused to let in';
+COMMENT ON COLUMN pagila_repl.job.suspended_at IS 'since when it does not run until it is enabled again';
+COMMENT ON COLUMN pagila_repl.job.suspended_because IS 'why';
+
 ALTER TABLE pagila_repl.run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_runs ON pagila_repl.run FOR SELECT TO PUBLIC
   USING (pg_catalog.pg_has_role(owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
 ALTER TABLE pagila_repl.run_step ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_runs ON pagila_repl.run_step FOR SELECT TO PUBLIC
   USING (EXISTS (SELECT FROM pagila_repl.run r WHERE r.run_id OPERATOR(pg_catalog.=) run_step.run_id));
-GRANT SELECT ON pagila_repl.run, pagila_repl.run_step TO pagila_repl_operator, pagila_repl_monitor;
+ALTER TABLE pagila_repl.job ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_jobs ON pagila_repl.job FOR SELECT TO PUBLIC
+  USING (pg_catalog.pg_has_role(owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
+GRANT SELECT ON pagila_repl.run, pagila_repl.run_step, pagila_repl.job TO pagila_repl_operator, pagila_repl_monitor;
 GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.leftover
   TO pagila_repl_monitor;
 
@@ -275,7 +339,57 @@ COMMENT ON COLUMN pagila_repl.pagila_load_audit.film_count IS 'rows loaded into 
 COMMENT ON COLUMN pagila_repl.pagila_load_audit.customer_count IS 'rows loaded into tables named customer';
 COMMENT ON COLUMN pagila_repl.pagila_load_audit.rental_count IS 'rows loaded into tables named rental';
 COMMENT ON COLUMN pagila_repl.pagila_load_audit.succeeded IS 'the target holds what the files say';
-GRANT SELECT ON pagila_repl.progress, pagila_repl.pagila_load_audit TO pagila_repl_operator, pagila_repl_monitor;
+CREATE VIEW pagila_repl.job_status AS
+SELECT j.job_id,
+       j.job_name,
+       pg_catalog.pg_get_userbyid(j.owner_oid) AS owner,
+       j.kind,
+       COALESCE(j.source_server, pg_catalog.concat_ws(', ', j.schema_file, j.data_file)) AS source,
+       j.schedule,
+       CASE WHEN j.current_run_id IS NOT NULL THEN 'running'
+            WHEN NOT j.enabled THEN 'disabled'
+            WHEN j.suspended_at IS NOT NULL THEN 'suspended'
+            WHEN j.next_run_at IS NULL THEN 'never due'
+            WHEN j.next_run_at <= pg_catalog.clock_timestamp() THEN 'due'
+            ELSE 'scheduled'
+       END AS status,
+       j.current_run_id,
+       l.run_id AS last_run_id,
+       l.status AS last_status,
+       l.started_at AS last_started_at,
+       l.finished_at AS last_finished_at,
+       l.message AS last_message,
+       (SELECT pg_catalog.max(s.finished_at) FROM pagila_repl.run s
+         WHERE s.job_id = j.job_id AND s.status IN ('succeeded', 'skipped')) AS last_success_at,
+       CASE WHEN j.enabled AND j.suspended_at IS NULL THEN j.next_run_at END AS next_run_at,
+       j.failures,
+       j.suspended_at,
+       j.suspended_because
+  FROM pagila_repl.job j
+       LEFT JOIN pagila_repl.run l ON l.run_id = j.last_run_id
+ WHERE pg_catalog.pg_has_role(j.owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER');
+COMMENT ON VIEW pagila_repl.job_status IS 'jobs, how their last run ended and when the next one is due';
+COMMENT ON COLUMN pagila_repl.job_status.job_id IS 'number of the job';
+COMMENT ON COLUMN pagila_repl.job_status.job_name IS 'its name';
+COMMENT ON COLUMN pagila_repl.job_status.owner IS 'role its runs run as; "unknown (OID=...)" if it is gone';
+COMMENT ON COLUMN pagila_repl.job_status.kind IS 'replicate or load';
+COMMENT ON COLUMN pagila_repl.job_status.source IS 'foreign server or files';
+COMMENT ON COLUMN pagila_repl.job_status.schedule IS 'interval or cron expression';
+COMMENT ON COLUMN pagila_repl.job_status.status IS
+  'running, scheduled, due (waits for its turn), suspended (see suspended_because), disabled or never due';
+COMMENT ON COLUMN pagila_repl.job_status.current_run_id IS 'run under way';
+COMMENT ON COLUMN pagila_repl.job_status.last_run_id IS 'run that ended last; null once it is no longer kept';
+COMMENT ON COLUMN pagila_repl.job_status.last_status IS 'how it ended';
+COMMENT ON COLUMN pagila_repl.job_status.last_started_at IS 'when it began';
+COMMENT ON COLUMN pagila_repl.job_status.last_finished_at IS 'when it ended';
+COMMENT ON COLUMN pagila_repl.job_status.last_message IS 'what it said';
+COMMENT ON COLUMN pagila_repl.job_status.last_success_at IS 'when a run of the job last ended well, among those that are kept';
+COMMENT ON COLUMN pagila_repl.job_status.next_run_at IS 'when it is due; null if it is not';
+COMMENT ON COLUMN pagila_repl.job_status.failures IS 'runs that failed since the last one that did not';
+COMMENT ON COLUMN pagila_repl.job_status.suspended_at IS 'since when it does not run until it is enabled again';
+COMMENT ON COLUMN pagila_repl.job_status.suspended_because IS 'why';
+
+GRANT SELECT ON pagila_repl.progress, pagila_repl.pagila_load_audit, pagila_repl.job_status TO pagila_repl_operator, pagila_repl_monitor;
 
 --
 -- Functions
@@ -346,6 +460,95 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_plan';
 COMMENT ON FUNCTION pagila_plan IS 'say what copying another database would do with each of its tables; touches nothing';
 
+CREATE FUNCTION pagila_schedule(
+  job_name text,
+  schedule text,
+  source text DEFAULT NULL,
+  schema_file text DEFAULT NULL,
+  data_file text DEFAULT NULL,
+  time_zone text DEFAULT NULL,
+  workers integer DEFAULT NULL,
+  schemas text[] DEFAULT NULL,
+  include text[] DEFAULT NULL,
+  exclude text[] DEFAULT NULL,
+  force boolean DEFAULT NULL,
+  verify text DEFAULT NULL,
+  on_modified text DEFAULT NULL,
+  on_unmanaged text DEFAULT NULL,
+  on_dependents text DEFAULT NULL,
+  owners text DEFAULT NULL,
+  foreign_keys text DEFAULT NULL,
+  strict boolean DEFAULT NULL,
+  options jsonb DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_schedule';
+COMMENT ON FUNCTION pagila_schedule IS 'have another database replicated here, or dump files loaded, again and again; returns the number of the job';
+
+CREATE FUNCTION pagila_alter_job(
+  job_name text,
+  enabled boolean DEFAULT NULL,
+  schedule text DEFAULT NULL,
+  source text DEFAULT NULL,
+  schema_file text DEFAULT NULL,
+  data_file text DEFAULT NULL,
+  time_zone text DEFAULT NULL,
+  options jsonb DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_alter_job';
+COMMENT ON FUNCTION pagila_alter_job IS 'enable, disable or change a job; arguments left out stay as they are';
+
+CREATE FUNCTION pagila_unschedule(job_name text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_unschedule';
+COMMENT ON FUNCTION pagila_unschedule IS 'remove a job; a run under way goes on';
+
+CREATE FUNCTION pagila_run_job(
+  job_name text,
+  wait boolean DEFAULT true,
+  OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_run_job';
+COMMENT ON FUNCTION pagila_run_job IS 'run a job now, as its owner, whenever it is due next';
+
+CREATE FUNCTION pagila_replicate_to(
+  server text,
+  source text DEFAULT NULL,
+  workers integer DEFAULT NULL,
+  schemas text[] DEFAULT NULL,
+  include text[] DEFAULT NULL,
+  exclude text[] DEFAULT NULL,
+  force boolean DEFAULT false,
+  wait boolean DEFAULT true,
+  verify text DEFAULT 'content',
+  on_modified text DEFAULT 'refuse',
+  on_unmanaged text DEFAULT 'refuse',
+  on_dependents text DEFAULT 'refuse',
+  owners text DEFAULT 'keep',
+  foreign_keys text DEFAULT 'trust',
+  OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_replicate_to';
+COMMENT ON FUNCTION pagila_replicate_to IS 'have another database copy this one: the same run, asked for from the side of the source';
+
+CREATE FUNCTION pagila_identify(
+  server text DEFAULT NULL,
+  OUT system_identifier text, OUT database_oid oid, OUT database_name text, OUT server_version integer, OUT is_standby boolean,
+  OUT started_at timestamptz)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pagila_identify';
+COMMENT ON FUNCTION pagila_identify IS 'say which database this is, or the one that a server reaches';
+
 CREATE FUNCTION pagila_wait(
   INOUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
@@ -360,8 +563,10 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_cancel';
 COMMENT ON FUNCTION pagila_cancel IS 'ask a run to stop; false if it is not running any more';
 
-REVOKE EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_check, pagila_plan, pagila_wait, pagila_cancel FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_check, pagila_plan, pagila_wait, pagila_cancel TO pagila_repl_operator;
+REVOKE EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_check, pagila_plan, pagila_wait, pagila_cancel,
+  pagila_schedule, pagila_alter_job, pagila_unschedule, pagila_run_job, pagila_replicate_to, pagila_identify FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pagila_load, pagila_replicate_from, pagila_check, pagila_plan, pagila_wait, pagila_cancel,
+  pagila_schedule, pagila_alter_job, pagila_unschedule, pagila_run_job, pagila_replicate_to, pagila_identify TO pagila_repl_operator;
 
 --
 -- Sources: foreign servers of this wrapper. It has no handler, as nothing is read through them.

@@ -111,7 +111,8 @@ build_and_install() {
     quietly install as_root make --silent -C "$root" install PG_CONFIG="$PG_CONFIG"
 }
 
-# start_server DIR: a new cluster in DIR, reached only through the socket in DIR/socket. PGHOST and so on then name it.
+# start_server DIR [LINE]...: a new cluster in DIR, reached only through the socket in DIR/socket, with these lines more in
+# postgresql.conf. PGHOST and so on then name it.
 start_server() {
   local dir=$1
   mkdir "$dir" "$dir/socket"
@@ -127,6 +128,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 fsync = off
 END
+  printf '%s\n' "${@:2}" >>"$dir/data/postgresql.conf"
   quietly start as_server_user "$bindir/pg_ctl" --pgdata="$dir/data" --log="$dir/log" --wait start ||
     { cat "$dir/log" >&2; return 1; }
   export PGHOST=$dir/socket PGPORT=5432 PGUSER=postgres PGCLIENTENCODING=UTF8

@@ -6,11 +6,19 @@
 #include "run/leader.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace pagila_repl {
@@ -35,6 +43,56 @@ void check_not_standby(const char *function) {
   if (RecoveryInProgress())
     ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("%s cannot be called during recovery", function),
                     errhint("Call it on the primary.")));
+}
+
+namespace {
+
+// Relations of the extension do not count: SELECT pagila_wait(run_id) FROM pagila_repl.run is a fair question.
+bool holds_lock_of_a_relation() {
+  Oid own_schema = get_namespace_oid("pagila_repl", true);
+  LockData *locks = GetLockStatusData();
+  for (int i = 0; i < locks->nelements; i++) {
+    const LockInstanceData *lock = &locks->locks[i];
+    if (lock->pid == MyProcPid && lock->holdMask != 0 && lock->locktag.locktag_type == LOCKTAG_RELATION &&
+        lock->locktag.locktag_field1 == MyDatabaseId && lock->locktag.locktag_field2 >= FirstNormalObjectId &&
+        get_rel_namespace(lock->locktag.locktag_field2) != own_schema)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void check_may_read_files() {
+  if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to read files on the server"),
+                    errdetail("pagila_load reads its files on the server."),
+                    errhint("GRANT pg_read_server_files TO the role.")));
+}
+
+// The run would wait for locks of its caller's transaction, which waits for the run.
+void check_no_transaction(const char *function) {
+  if (IsTransactionBlock() || IsSubTransaction())
+    ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                    errmsg("%s cannot be called inside a transaction block", function),
+                    errdetail("The run is done by another process, which would wait for this transaction's locks."),
+                    errhint("Call it as a statement of its own.")));
+  if (TransactionIdIsValid(GetTopTransactionIdIfAny()) || holds_lock_of_a_relation())
+    ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                    errmsg("%s cannot be called after other work in the same statement", function),
+                    errdetail("The run is done by another process, which would wait for this transaction's locks."),
+                    errhint("Call it as a statement of its own.")));
+}
+
+void check_may_log_in() {
+  HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+  bool may = HeapTupleIsValid(role) && ((Form_pg_authid)GETSTRUCT(role))->rolcanlogin;
+  if (HeapTupleIsValid(role)) ReleaseSysCache(role);
+  if (!may)
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+             errmsg("role \"%s\" may not log in, so no run can be done as it", GetUserNameFromId(GetUserId(), true)),
+             errhint("Call it as a role with LOGIN.")));
 }
 
 namespace {

@@ -13,6 +13,9 @@ namespace pagila_repl {
 void check_operator(const char *function);
 void check_not_in_run(const char *function);
 void check_not_standby(const char *function);
+void check_may_read_files();
+void check_no_transaction(const char *function);
+void check_may_log_in();
 
 // Arguments that must not be null, by name, unless it is said otherwise. Throw 22004, 22023.
 std::string text_argument(FunctionCallInfo fcinfo, int number, const char *name);

@@ -2,6 +2,7 @@
 
 #include "settings.hpp"
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 
@@ -11,6 +12,7 @@
 
 extern "C" {
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
 }
@@ -28,6 +30,13 @@ int disk_reserve = -1;
 char *pg_dump;
 char *allowed_hosts;
 char *load_directories;
+char *time_zone;
+int max_concurrent_runs = 2;
+int max_jobs_per_role = 100;
+int retry_delay = 10;
+int max_retry_delay = 900;
+int history_minutes = 30 * 24 * 60;
+int history_runs = 10000;
 bool defined = false;
 
 // What is wrong with a list of directories, null if nothing is. Server code.
@@ -57,6 +66,14 @@ bool check_directories(char **value, void **, GucSource) {
 bool check_path(char **value, void **, GucSource) {
   if (**value == '\0' || **value == '/') return true;
   GUC_check_errdetail("\"%s\" is not an absolute path.", *value);
+  return false;
+}
+
+bool check_time_zone(char **value, void **, GucSource) {
+  pg_tz *zone = pg_tzset(*value);
+  if (zone == nullptr) GUC_check_errdetail("The time zone \"%s\" is not known.", *value);
+  if (zone == nullptr || pg_tz_acceptable(zone)) return zone != nullptr;
+  GUC_check_errdetail("The time zone \"%s\" has leap seconds, which the server does not count.", *value);
   return false;
 }
 
@@ -93,6 +110,29 @@ void define_source_settings() {
                           PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
 }
 
+void define_job_settings() {
+  DefineCustomStringVariable("pagila_repl.time_zone", "Time zone of the cron expressions of jobs.",
+                             "A job may have one of its own.", &time_zone, "GMT", PGC_SIGHUP, 0, check_time_zone,
+                             nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.max_concurrent_runs", "How many runs jobs may have under way at the same time.",
+                          "In all databases together. Others wait for their turn.", &max_concurrent_runs, 2, 1, 64,
+                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.max_jobs_per_role", "How many jobs a role may have in a database.",
+                          "Superusers may have any number.", &max_jobs_per_role, 100, 0, INT_MAX, PGC_SIGHUP, 0,
+                          nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.retry_delay", "How long a job waits before it tries again after a failure.",
+                          "It doubles with every further failure.", &retry_delay, 10, 1, 86400, PGC_SIGHUP, GUC_UNIT_S,
+                          nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.max_retry_delay", "How long a job waits at most before it tries again.", nullptr,
+                          &max_retry_delay, 900, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.history_age", "How long runs that have ended are kept.",
+                          "0 means for ever. The launcher removes them.", &history_minutes, 30 * 24 * 60, 0, INT_MAX,
+                          PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.history_runs", "How many runs that have ended are kept in a database.",
+                          "0 means all. The launcher removes the oldest.", &history_runs, 10000, 0, INT_MAX, PGC_SIGHUP,
+                          0, nullptr, nullptr, nullptr);
+}
+
 }  // namespace
 
 void define_settings() {
@@ -103,6 +143,7 @@ void define_settings() {
                              "A comma-separated list of absolute paths; empty means any.", &load_directories, "",
                              PGC_SIGHUP, 0, check_directories, nullptr, nullptr);
   define_source_settings();
+  define_job_settings();
 #ifdef PR_FAULTS
   define_fault_setting();
 #endif
@@ -122,6 +163,13 @@ void use_timeouts(int connect, int stall) {
 int workers_setting() { return workers; }
 std::string pg_dump_setting() { return text_of(pg_dump); }
 int disk_reserve_setting() { return disk_reserve; }
+std::string time_zone_setting() { return text_of(time_zone); }
+int max_concurrent_runs_setting() { return max_concurrent_runs; }
+int max_jobs_per_role_setting() { return max_jobs_per_role; }
+int retry_delay_setting() { return retry_delay; }
+int max_retry_delay_setting() { return std::max(max_retry_delay, retry_delay); }
+int history_minutes_setting() { return history_minutes; }
+int history_runs_setting() { return history_runs; }
 std::string allowed_hosts_setting() { return text_of(allowed_hosts); }
 
 void check_load_directories(const std::string &file) { check_load_directories(file, file); }

@@ -22,6 +22,17 @@ std::string pg_dump_setting();
 int disk_reserve_setting();
 // Comma-separated hosts that may be connected to; empty: any.
 std::string allowed_hosts_setting();
+// Time zone of cron expressions.
+std::string time_zone_setting();
+// Of the whole server: how many runs jobs may have under way at the same time.
+int max_concurrent_runs_setting();
+int max_jobs_per_role_setting();
+// Seconds.
+int retry_delay_setting();
+int max_retry_delay_setting();
+// Runs ended so many minutes ago, or followed by so many others, are forgotten; 0: never.
+int history_minutes_setting();
+int history_runs_setting();
 // Throws 42501 unless the file lies in one of pagila_repl.load_directories (if any are set).
 void check_load_directories(const std::string &file);
 // The same for a file that really lies elsewhere than its name says.

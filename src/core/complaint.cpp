@@ -86,6 +86,8 @@ std::string complaint_sqlstate(std::string_view complaint) {
       {"due to lock timeout", "55P03"},
       {"due to statement timeout", "55P03"},
       {"could not obtain lock", "55P03"},
+      {"has no equivalent in encoding", "22P05"},
+      {"invalid byte sequence for encoding", "22021"},
       {"permission denied", "42501"},
       {"must be owner of", "42501"},
       {"aborting because of server version mismatch", "0A000"},

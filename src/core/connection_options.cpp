@@ -8,6 +8,7 @@
 #include <array>
 
 #include "core/host_names.hpp"
+#include "core/nearest_name.hpp"
 
 namespace pagila_repl {
 
@@ -30,21 +31,6 @@ std::string lower(std::string text) {
   for (char &c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return text;
-}
-
-size_t edit_distance(const std::string &a, const std::string &b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 std::string list_of_names(Place place) {
@@ -198,19 +184,10 @@ const ConnectionOption *find_option(OptionPlace place, const std::string &name) 
 }
 
 const ConnectionOption *nearest_option(OptionPlace place, const std::string &name) {
-  const ConnectionOption *nearest = nullptr;
-  // A name of which half must be changed is another word.
-  size_t best = std::min<size_t>(name.size() / 2, 4) + 1;
-  if (name.size() > 100) return nullptr;
-  for (const ConnectionOption &option : connection_options()) {
-    if (option.place != place) continue;
-    size_t distance = edit_distance(lower(name), option.name);
-    if (distance < best) {
-      best = distance;
-      nearest = &option;
-    }
-  }
-  return nearest;
+  std::vector<std::string> names;
+  for (const ConnectionOption &option : connection_options())
+    if (option.place == place) names.emplace_back(option.name);
+  return find_option(place, nearest_name(name, names));
 }
 
 void check_option(OptionPlace place, const std::string &name, const std::string &value, bool is_superuser) {

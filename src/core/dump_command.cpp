@@ -72,6 +72,8 @@ std::vector<std::string> dump_arguments(const DumpCommand &command, const Source
     // Our own there, and what a run into the source has staged or is about to drop.
     arguments.push_back("--exclude-schema=\"pagila_repl\"");
     arguments.push_back("--exclude-schema=pagila_repl_(stage|old)_[0-9]+_[0-9]+");
+    for (const std::string &schema : catalog.extension_schemas)
+      arguments.push_back("--exclude-schema=" + exact_pattern(schema));
   } else {
     for (const std::string &schema : catalog.schemas) arguments.push_back("--schema=" + exact_pattern(schema));
     if (command.extensions) arguments.push_back("--extension=*");

@@ -7,6 +7,7 @@ namespace pagila_repl {
 namespace {
 
 constexpr size_t kMaxRestrictToken = 1024;
+constexpr std::string_view kObject = "-- Name: ";
 
 }  // namespace
 
@@ -62,7 +63,25 @@ void DumpFrame::note_comment(std::string_view comment, uint64_t line) {
     complete_line_ = line;
   } else if (comment == "--" && complete_line_ != 0 && line == complete_line_ + 1) {
     has_trailer_ = true;
+  } else if (comment.compare(0, kObject.size(), kObject) == 0) {
+    note_object(comment.substr(kObject.size()));
   }
+}
+
+// "titles; Type: VIEW; Schema: shop; Owner: alice". Names may hold such words too, so the last ones count.
+void DumpFrame::note_object(std::string_view words) {
+  auto cut = [&](std::string_view key) {
+    size_t at = words.rfind(key);
+    if (at == std::string_view::npos) return std::string_view();
+    std::string_view value = words.substr(at + key.size());
+    words = words.substr(0, at);
+    return value;
+  };
+  cut("; Owner: ");
+  std::string_view schema = cut("; Schema: "), type = cut("; Type: ");
+  object_.assign(type.empty() ? "object" : type).append(" ");
+  if (!schema.empty() && schema != "-") object_.append(schema).append(".");
+  object_.append(words);
 }
 
 void DumpFrame::meta_command() {

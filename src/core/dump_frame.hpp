@@ -21,18 +21,23 @@ class DumpFrame {
   // To be called at each statement.
   void statement_begins();
 
+  // What pg_dump's comment before this place says is made here: "VIEW shop.titles"; empty if there is none.
+  const std::string &object() const { return object_; }
+
   bool has_header() const { return has_header_; }
   bool has_trailer() const { return has_trailer_ && restricted_by_.empty(); }
 
  private:
   void line_comment();
   void note_comment(std::string_view comment, uint64_t line);
+  void note_object(std::string_view words);
   void meta_command();
   bool rest_of_line_is_blank();
 
   DumpInput &in_;
   SqlLexer &lexer_;
   std::string scratch_;
+  std::string object_;
   std::string restricted_by_;    // token of the \restrict that is open
   uint64_t last_text_line_ = 0;  // where the last thing that is not white space ended
   uint64_t complete_line_ = 0;   // of the comment "PostgreSQL database dump complete"

@@ -56,6 +56,7 @@ DumpItem DumpReader::State::read_other(RowSink *sink) {
   apply_lexical_setting(statement, in, lexer);
   DumpItem item;
   item.line = statement.line;
+  item.object = frame.object();
   if (statement.copy_from_stdin) {
     item.kind = DumpItem::Kind::copy;
     item.block = read_copy_lines(in, statement, options.max_line, sink);

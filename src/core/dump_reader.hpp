@@ -56,9 +56,10 @@ struct RowBlock {
 struct DumpItem {
   enum class Kind { statement, copy, insert };
   Kind kind = Kind::statement;
-  std::string text;   // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty
-  uint64_t line = 0;  // of the statement's first character, from 1
-  RowBlock block;     // copy and insert
+  std::string text;    // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty
+  uint64_t line = 0;   // of the statement's first character, from 1
+  std::string object;  // statement and copy: what it makes, or the last one before it, as pg_dump's comment says
+  RowBlock block;      // copy and insert
 };
 
 struct DumpReaderOptions {

@@ -49,9 +49,11 @@ struct Statement {
 struct Place {
   std::string file;  // its absolute path, or what else the dump is called
   uint64_t line = 0;
+  std::string object;  // what is made there, where nobody can look it up
   std::string text() const {
-    return (!file.empty() && file[0] == '/' ? "file \"" + file + "\"" : file) + ", line " + std::to_string(line);
+    return (!file.empty() && file[0] == '/' ? "file \"" + file + "\"" : file) + ", " + in_file();
   }
+  std::string in_file() const { return "line " + std::to_string(line) + (object.empty() ? "" : ", " + object); }
 };
 
 struct ShapeStatement {

@@ -14,6 +14,8 @@ struct RunOptions {
   bool keep_owners = true;          // apply owners where that is possible
   int swap_budget_ms = 60000;       // how long publishing may try to get its locks
   int run_timeout_ms = 0;           // after which the run fails; 0: never
+  int64_t job = 0;                  // for which it runs; 0: someone called for it
+  int64_t run_id = 0;               // the number it is to have; 0: the next one
 };
 
 void pack(Packer &out, const RunOptions &options);

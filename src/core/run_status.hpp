@@ -8,6 +8,9 @@
 //              +--> crashed     the leader died; recorded by the next run that looks
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 namespace pagila_repl {
 
 enum class RunStatus { running, succeeded, skipped, failed, cancelled, aborted, crashed };
@@ -57,6 +60,18 @@ constexpr const char *name_of(Phase phase) {
     case Phase::done: return "done";
   }
   return "";
+}
+
+// The inverse; none if there is no such status or phase.
+constexpr std::optional<RunStatus> status_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(RunStatus::crashed); i++)
+    if (name == name_of(static_cast<RunStatus>(i))) return static_cast<RunStatus>(i);
+  return {};
+}
+constexpr std::optional<Phase> phase_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Phase::done); i++)
+    if (name == name_of(static_cast<Phase>(i))) return static_cast<Phase>(i);
+  return {};
 }
 
 }  // namespace pagila_repl

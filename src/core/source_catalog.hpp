@@ -46,18 +46,19 @@ struct SourceCatalog {
   std::string database, system_identifier;
   uint32_t database_oid = 0;
 
-  bool everything = false;               // the selection leaves nothing out
-  std::vector<std::string> schemas;      // that are wanted, empty ones too; sorted
-  std::vector<SourceTable> tables;       // wanted, largest first
-  std::vector<RoutedTree> routed;        // their leaves are in `tables` too
-  std::vector<QualifiedName> sequences;  // wanted, of any ownership, identity ones too
-  std::vector<QualifiedName> refreshes;  // wanted materialized views that are populated, in order of dependency
-  std::vector<QualifiedName> left_out;   // relations of the wanted schemas that the selection leaves out
-  std::vector<std::string> lock_order;   // quoted qualified names of wanted tables and partition roots to lock ONLY
-  std::string signature;                 // differs when any relation of the wanted schemas was made, dropped, altered
-                                         // or rewritten
-  std::vector<std::string> remarks;      // what a run leaves out: publications, event triggers, ...
-  std::vector<Finding> findings;         // errors: what is wanted and cannot be copied: large objects, ...
+  bool everything = false;                     // the selection leaves nothing out
+  std::vector<std::string> schemas;            // that are wanted, empty ones too; sorted
+  std::vector<std::string> extension_schemas;  // whose owners are extensions: never wanted
+  std::vector<SourceTable> tables;             // wanted, largest first
+  std::vector<RoutedTree> routed;              // their leaves are in `tables` too
+  std::vector<QualifiedName> sequences;        // wanted, of any ownership, identity ones too
+  std::vector<QualifiedName> refreshes;        // wanted materialized views that are populated, in order of dependency
+  std::vector<QualifiedName> left_out;         // relations of the wanted schemas that the selection leaves out
+  std::vector<std::string> lock_order;  // quoted qualified names of wanted tables and partition roots to lock ONLY
+  std::string signature;                // differs when any relation of the wanted schemas was made, dropped, altered
+                                        // or rewritten
+  std::vector<std::string> remarks;     // what a run leaves out: publications, event triggers, ...
+  std::vector<Finding> findings;        // errors: what is wanted and cannot be copied: large objects, ...
 };
 
 }  // namespace pagila_repl

@@ -5,6 +5,10 @@
 
 extern "C" {
 #include "catalog/objectaccess.h"
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
+#endif
+#include "catalog/pg_database.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
@@ -88,6 +92,23 @@ inline bool may_use_foreign_server(Oid server, Oid role) {
   return object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE) == ACLCHECK_OK;
 #else
   return pg_foreign_server_aclcheck(server, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+// Between 0 and 1.
+inline double random_fraction() {
+#if PG_VERSION_NUM >= 150000
+  return pg_prng_double(&pg_global_prng_state);
+#else
+  return static_cast<double>(random()) / MAX_RANDOM_VALUE;
+#endif
+}
+
+inline bool may_connect_to_database(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+  return pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK;
 #endif
 }
 

@@ -5,6 +5,7 @@
 #ifdef PR_FAULTS
 
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +29,7 @@ namespace pagila_repl {
 namespace {
 
 char *fault_setting;
+int clock_offset, time_passed;
 
 void stall() {
   guarded([] {
@@ -82,6 +84,10 @@ std::string due_action(const char *site) {
 void define_fault_setting() {
   DefineCustomStringVariable("pagila_repl.fault", "Where tests make a run fail: site:nth:action.", nullptr,
                              &fault_setting, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.clock_offset", "How far the clock of jobs is ahead.", nullptr, &clock_offset, 0,
+                          -INT_MAX, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pagila_repl.time_passed", "How much more time has passed than really has.", nullptr,
+                          &time_passed, 0, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
 }
 
 void fault_point(const char *site) { act(due_action(site), site); }
@@ -92,6 +98,9 @@ int fault_errno(const char *site) {
   act(action, site);
   return 0;
 }
+
+int fault_clock_offset() { return clock_offset; }
+int fault_time_passed() { return time_passed; }
 
 }  // namespace pagila_repl
 

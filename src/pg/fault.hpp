@@ -9,6 +9,9 @@ void define_fault_setting();
 void fault_point(const char *site);
 // The same before a system call; the action eio gives the errno that the call is to fail with, the others 0.
 int fault_errno(const char *site);
+// By how many seconds someone has set the clock that jobs go by, and how many seconds more have passed than really have.
+int fault_clock_offset();
+int fault_time_passed();
 }  // namespace pagila_repl
 #define PR_FAULT(site) ::pagila_repl::fault_point(site)
 #define PR_FAULT_ERRNO(site) ::pagila_repl::fault_errno(site)

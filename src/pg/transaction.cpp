@@ -2,6 +2,8 @@
 
 #include "pg/transaction.hpp"
 
+#include "pg/spi.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -144,15 +146,26 @@ Oid extension_owner() {
   });
 }
 
-Identity become_extension_owner() {
-  Oid owner = extension_owner();
-  return guarded([owner] {
+bool has_extension() {
+  return guarded([] { return OidIsValid(get_extension_oid("pagila_repl", true)); });
+}
+
+void check_version() {
+  Value version = query_value("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pagila_repl'");
+  if (version == PR_VERSION) return;
+  throw Error("55000", "the library of pagila_repl and the extension in this database are of different versions",
+              "The library is of version " PR_VERSION ", the extension of version " + version.value_or("unknown") + ".",
+              "ALTER EXTENSION pagila_repl UPDATE, or restart the server if it preloads an older library.");
+}
+
+Identity become_role(Oid role) {
+  return guarded([role] {
     Identity before{};
     GetUserIdAndSecContext(&before.user, &before.context);
     before.settings_level = NewGUCNestLevel();
     (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                             false);
-    SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    SetUserIdAndSecContext(role, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     return before;
   });
 }

@@ -18,6 +18,9 @@ void set_local(const std::string &setting, const std::string &value);
 // The extension of this database; throws 42704 when it is gone. Needs a transaction.
 Oid extension_oid();
 Oid extension_owner();
+bool has_extension();
+// Throws 55000 if this library is not of the version that the extension has in this database. Needs a transaction.
+void check_version();
 
 template <class Body>
 auto in_transaction(Body body) -> decltype(body()) {
@@ -50,20 +53,19 @@ void in_subtransaction(Body body) {
   }
 }
 
-// Who a process was before it became the owner of the extension.
+// Who a process was before it became another role.
 struct Identity {
   Oid user;
   int context, settings_level;
 };
-Identity become_extension_owner();
+Identity become_role(Oid role);
 void become(Identity identity);
 
-// Runs the body as the owner of the extension, who alone may write the audit tables. No user code may run in it, and none
-// may have left a search_path for it. An error leaves the identity to the abort of the (sub)transaction, which the caller
-// owes anyway.
+// Runs the body as another role. No user code may run in it, and none may have left a search_path for it. An error leaves
+// the identity to the abort of the (sub)transaction, which the caller owes anyway.
 template <class Body>
-auto as_extension_owner(Body body) -> decltype(body()) {
-  Identity before = become_extension_owner();
+auto as_role(Oid role, Body body) -> decltype(body()) {
+  Identity before = become_role(role);
   if constexpr (std::is_void_v<decltype(body())>) {
     body();
     become(before);
@@ -72,6 +74,12 @@ auto as_extension_owner(Body body) -> decltype(body()) {
     become(before);
     return result;
   }
+}
+
+// As the owner of the extension, who alone may write its tables.
+template <class Body>
+auto as_extension_owner(Body body) -> decltype(body()) {
+  return as_role(extension_owner(), body);
 }
 
 }  // namespace pagila_repl

@@ -27,6 +27,8 @@ constexpr Size kQueueSize = 65536;
 // How long a cancelled caller waits to see its leader gone.
 constexpr int kGoneWithinMs = 2000;
 
+bool has_caller = false;  // in a leader
+
 void wait_until_gone(BackgroundWorkerHandle *worker, int milliseconds) {
   pid_t pid;
   for (int waited = 0; waited < milliseconds; waited += 5) {
@@ -172,11 +174,13 @@ Attached attach_to_caller(uint32 segment_handle) {
   auto *queue = static_cast<shm_mq *>(shm_toc_lookup(toc, kQueueKey, false));
   shm_mq_set_sender(queue, MyProc);
   pq_redirect_to_shm_mq(segment, shm_mq_attach(queue, segment, nullptr));
+  has_caller = true;
   return {static_cast<SharedRun *>(shm_toc_lookup(toc, kSharedKey, false)),
           static_cast<const char *>(shm_toc_lookup(toc, kRequestKey, false))};
 }
 
 void send_recorded(int64 run_id) {
+  if (!has_caller) return;
   StringInfoData message;
   pq_beginmessage(&message, kRecordedMessage);
   pq_sendint64(&message, run_id);

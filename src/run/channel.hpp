@@ -12,7 +12,7 @@ extern "C" {
 
 namespace pagila_repl {
 
-enum class RequestKind { load, replicate };
+enum class RequestKind { load, replicate, replicate_to };
 
 struct SharedRun {
   RequestKind kind;
@@ -45,6 +45,7 @@ struct Attached {
   const char *request;
 };
 Attached attach_to_caller(uint32 segment);
+// Nothing if nobody called, as for the run of a job.
 void send_recorded(int64 run_id);
 
 }  // namespace pagila_repl

@@ -297,7 +297,8 @@ Harvest harvest(size_t items, int asked, int workers) {
     harvest.verified.push_back({slot.rows, slot.source_rows, slot.hash, slot.source_hash});
   }
   if (asked > 1 && workers == 0)
-    harvest.remarks.push_back("done by one process, since constraints or indexes call functions of the copied schemas");
+    harvest.remarks.push_back(
+        "done by one process, since constraints or indexes call functions of the copied schemas, or columns hold names");
   if (crew.started < workers)
     harvest.remarks.push_back(std::to_string(crew.started) + " of " + std::to_string(asked) +
                               " workers could be started");

@@ -7,10 +7,15 @@
 
 #include "core/load_request.hpp"
 #include "core/replicate_request.hpp"
+#include "core/replicate_to_request.hpp"
 #include "pg/boundary.hpp"
+#include "pg/transaction.hpp"
 #include "run/channel.hpp"
+#include "run/job_request.hpp"
+#include "run/job_table.hpp"
 #include "run/load.hpp"
 #include "run/replicate.hpp"
+#include "run/replicate_to.hpp"
 #include "run/run.hpp"
 #include "target/target_lock.hpp"
 
@@ -18,10 +23,12 @@ extern "C" {
 #include <signal.h>
 
 #include "postmaster/bgworker.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
 }
 
 namespace pagila_repl {
@@ -31,10 +38,23 @@ namespace {
 bool leading = false;
 volatile sig_atomic_t termination_requested = false;
 volatile sig_atomic_t timed_out = false;
+// When SIGTERM came first. The postmaster sends each signal twice, to the process and to its group.
+volatile TimestampTz told_at = 0;
+constexpr int kSameSignalMs = 500;
+
+bool is_told_again() {
+  return termination_requested && TimestampDifferenceExceeds(told_at, GetCurrentTimestamp(), kSameSignalMs);
+}
+
+// Nothing is waited for any more.
+void on_sigterm_at_end(SIGNAL_ARGS) {
+  if (!termination_requested || is_told_again()) die(postgres_signal_arg);
+}
 
 void on_sigterm(SIGNAL_ARGS) {
   int saved_errno = errno;
-  if (termination_requested) die(postgres_signal_arg);
+  if (is_told_again()) die(postgres_signal_arg);
+  if (!termination_requested) told_at = GetCurrentTimestamp();
   termination_requested = true;
   InterruptPending = true;
   QueryCancelPending = true;
@@ -50,9 +70,63 @@ void on_timeout() {
   SetLatch(MyLatch);
 }
 
+void run(RequestKind kind, std::string_view request) {
+  switch (kind) {
+    case RequestKind::load: return run_load(decode_load_request(request));
+    case RequestKind::replicate: return run_replicate(decode_replicate_request(request));
+    case RequestKind::replicate_to: return run_replicate_to(decode_replicate_to_request(request));
+  }
+}
+
+struct JobOrder {
+  JobRun run;
+  int64 job;
+};
+
+// Whatever is wrong with the job, its run is recorded.
+void run_job(JobOrder order) {
+  std::optional<Job> job = in_transaction([&] { return find_job(order.job); });
+  if (!job) return;
+  std::optional<JobRequest> request;
+  try {
+    request = in_transaction([&] { return request_of(*job, order.run.run_id); });
+  } catch (const Error &error) {
+    return fail_run(*job, order.run.run_id, error);
+  }
+  try {
+    run(request->kind, request->bytes);
+  } catch (const Error &error) {
+    // Before the run was recorded; it may be that someone called for one of this job at the same moment.
+    job->current_run = order.run.run_id;
+    in_transaction([&] { record_failed_start(*job, error); });
+    throw;
+  }
+}
+
+// Nobody else would know that there is something to do.
+void wake_launcher_at_exit(int, Datum) {
+  if (leaves_something()) wake_launcher(MyDatabaseId);
+}
+
 }  // namespace
 
 bool is_leader() { return leading; }
+
+bool start_leader_of_job(JobRun run, int64 job) {
+  JobOrder order{run, job};
+  BackgroundWorker worker;
+  memset(&worker, 0, sizeof worker);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = BGW_NEVER_RESTART;
+  strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, "pagila_repl_job_main", sizeof worker.bgw_function_name);
+  strlcpy(worker.bgw_name, "pagila_repl leader", sizeof worker.bgw_name);
+  strlcpy(worker.bgw_type, "pagila_repl leader", sizeof worker.bgw_type);
+  static_assert(sizeof order <= BGW_EXTRALEN);
+  memcpy(worker.bgw_extra, &order, sizeof order);
+  return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
 
 bool is_termination_requested() { return termination_requested; }
 
@@ -66,7 +140,7 @@ bool is_timed_out() { return timed_out; }
 
 void ignore_cancel() {
   pqsignal(SIGINT, SIG_IGN);
-  pqsignal(SIGTERM, die);
+  pqsignal(SIGTERM, on_sigterm_at_end);
   QueryCancelPending = false;
 }
 
@@ -84,9 +158,19 @@ void pagila_repl_leader_main(Datum segment_handle) {
   if (caller.shared->cancel_requested) return;
   BackgroundWorkerInitializeConnectionByOid(caller.shared->database, caller.shared->owner, 0);
   release_locks_at_exit();
+  on_shmem_exit(wake_launcher_at_exit, 0);
   Size size = caller.shared->request_size;
-  if (caller.shared->kind == RequestKind::load)
-    entry([&] { run_load(decode_load_request({caller.request, size})); });
-  else
-    entry([&] { run_replicate(decode_replicate_request({caller.request, size})); });
+  entry([&] { run(caller.shared->kind, {caller.request, size}); });
+}
+
+void pagila_repl_job_main(Datum) {
+  JobOrder order;
+  memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
+  leading = true;
+  pqsignal(SIGTERM, on_sigterm);
+  BackgroundWorkerUnblockSignals();
+  if (!attach_job_run(order.run)) return;
+  BackgroundWorkerInitializeConnectionByOid(order.run.database, order.run.owner, 0);
+  release_locks_at_exit();
+  entry([&] { run_job(order); });
 }

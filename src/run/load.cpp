@@ -138,7 +138,11 @@ std::string options_as_json(const LoadRequest &request) {
 }  // namespace
 
 void run_load(const LoadRequest &request) {
-  RunIntent intent{"load", request.schema_file, request.data_file, {}, options_as_json(request), Phase::fingerprint};
+  RunIntent intent;
+  intent.kind = "load";
+  intent.schema_file = request.schema_file;
+  intent.data_file = request.data_file;
+  intent.options = options_as_json(request);
   do_run(intent, request, [&](RunRecord &record) { load(request, record); });
 }
 

@@ -83,6 +83,7 @@ PlannedWork planned_work(const Source &source, const ReplicateRequest &request) 
   PlannedWork work;
   work.schema_sha256 = source.shape_sha256;
   work.source = source.snapshot.holder->where();
+  work.source_identity = source.catalog().system_identifier + "/" + std::to_string(source.catalog().database_oid);
   work.fingerprint = in_transaction([&] { return fingerprint(source, request); });
   work.schemas = source.plan.schemas;
   work.rows = source.plan.total_rows;
@@ -258,6 +259,8 @@ void replicate(const ReplicateRequest &request, RunRecord &record) {
   }
 }
 
+}  // namespace
+
 std::string json_text(const std::string &text) {
   std::string json = "\"";
   for (char c : text) {
@@ -272,24 +275,31 @@ std::string json_text(const std::string &text) {
   return json + "\"";
 }
 
+namespace {
+
 std::string json_array(const std::vector<std::string> &texts) {
   std::string json;
   for (const std::string &text : texts) json += (json.empty() ? "" : ", ") + json_text(text);
   return "[" + json + "]";
 }
 
+}  // namespace
+
 std::string options_as_json(const ReplicateRequest &request) {
-  return "{" + json_members(request) + ", \"workers\": " + std::to_string(request.workers) + ", \"foreign_keys\": \"" +
-         (request.check_foreign_keys ? "check" : "trust") + "\"" +
+  return "{" + json_members(request) +
+         ", \"workers\": " + (request.workers == 0 ? "null" : std::to_string(request.workers)) +
+         ", \"foreign_keys\": \"" + (request.check_foreign_keys ? "check" : "trust") + "\"" +
          ", \"schemas\": " + json_array(request.selection.schemas) +
          ", \"include\": " + json_array(request.selection.include) +
          ", \"exclude\": " + json_array(request.selection.exclude) + "}";
 }
 
-}  // namespace
-
 void run_replicate(const ReplicateRequest &request) {
-  RunIntent intent{"replicate", {}, {}, request.server, options_as_json(request), Phase::connect};
+  RunIntent intent;
+  intent.kind = "replicate";
+  intent.source_server = request.server;
+  intent.options = options_as_json(request);
+  intent.first_phase = Phase::connect;
   do_run(intent, request, [&](RunRecord &record) {
     use_timeouts(request.connect_timeout_ms, request.stall_timeout_ms);
     replicate(request, record);

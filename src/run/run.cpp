@@ -22,19 +22,21 @@ namespace pagila_repl {
 
 namespace {
 
-// It is of no use any more. If this fails the next run does it.
+bool begun = false, over = false, remains = false;
+
+// It is of no use any more. If this fails the launcher or the next run does it.
 void drop_what_it_built(const RunRecord &record) {
   accept_cancel();
+  remains = true;
   try {
-    for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
+    std::vector<std::string> remarks = drop_own_leftovers(record.id());
+    for (const std::string &remark : remarks) warn(remark);
     forget_replaced_copies();
+    remains = !remarks.empty();
   } catch (const Error &error) {
     warn("what the run built is left for the next run to remove: " + error.message);
   }
 }
-
-// Not one that the source says or that tells of its silence.
-bool is_cancel(const Error &error) { return error.sqlstate == "57014" && error.message.compare(0, 6, "source") != 0; }
 
 // Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
 void end(RunRecord &record, const Error &error) {
@@ -44,13 +46,13 @@ void end(RunRecord &record, const Error &error) {
   RunStatus status = RunStatus::failed;
   if (is_cancel(error) && is_termination_requested()) {
     status = RunStatus::aborted;
-    recorded = Error("57P01", "the run was aborted, its leader was told to terminate");
+    recorded = Error("57P01", "the run was aborted, its leader was told to terminate", error.detail, error.hint);
   } else if (is_cancel(error) && is_timed_out()) {
-    recorded = Error("57014", "the run took longer than it may", {},
+    recorded = Error("57014", "the run took longer than it may", error.detail,
                      "Raise pagila_repl.run_timeout, or find out what it waited for.");
   } else if (is_cancel(error)) {
     status = RunStatus::cancelled;
-    recorded = Error("57014", "the run was cancelled");
+    recorded = Error("57014", "the run was cancelled", error.detail, error.hint);
   }
   try {
     record.ended(status, recorded);
@@ -65,15 +67,21 @@ void end(RunRecord &record, const Error &error) {
 }  // namespace
 
 void do_run(const RunIntent &intent, const RunOptions &options, const std::function<void(RunRecord &)> &course) {
-  limit_run(options.run_timeout_ms);
   in_transaction([] {
     lock_extension();
     stay_small();
   });
-  RunRecord record(intent);
+  if (options.job != 0) in_transaction([&] { lock_job(options.job); });
+  RunIntent recorded = intent;
+  recorded.job = options.job;
+  recorded.run_id = options.run_id;
+  begun = true;
+  RunRecord record(recorded);
   int64 run_id = record.id();
   try {
+    limit_run(options.run_timeout_ms);
     guarded([run_id] { send_recorded(run_id); });
+    in_transaction([] { check_version(); });
     PR_FAULT("connect");
     course(record);
   } catch (const Error &error) {
@@ -83,6 +91,33 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
   } catch (const std::exception &error) {
     end(record, Error("XX000", error.what()));
   }
+  over = true;
+}
+
+bool leaves_something() { return begun && (!over || remains); }
+
+RunIntent intent_of(const Job &job) {
+  RunIntent intent;
+  intent.kind = job.kind;
+  intent.schema_file = job.schema_file;
+  intent.data_file = job.data_file;
+  intent.source_server = job.source_server;
+  intent.options = job.options;
+  intent.first_phase = job.kind == "load" ? Phase::fingerprint : Phase::connect;
+  intent.job = job.id;
+  return intent;
+}
+
+void fail_run(const Job &job, int64_t run_id, const Error &error) {
+  RunOptions options;
+  options.job = job.id;
+  options.run_id = run_id;
+  do_run(intent_of(job), options, [&](RunRecord &) { throw error; });
+}
+
+bool is_cancel(const Error &error) {
+  return error.sqlstate == "57014" && error.message.compare(0, 6, "source") != 0 &&
+         error.message.compare(0, 6, "target") != 0;
 }
 
 void tell(const std::string &text) {
@@ -103,9 +138,12 @@ void enter(RunRecord &record, Phase phase) {
 }
 
 void clean(RunRecord &record) {
+  remains = true;
   try {
-    for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
+    std::vector<std::string> remarks = drop_own_leftovers(record.id());
+    for (const std::string &remark : remarks) record.append_message(remark);
     forget_replaced_copies();
+    remains = !remarks.empty();
   } catch (const Error &error) {
     warn("the replaced copy is left for the next run to remove: " + error.message);
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "core/job.hpp"
 #include "core/run_options.hpp"
 #include "target/audit.hpp"
 
@@ -12,6 +13,11 @@ namespace pagila_repl {
 // Runs in a leader, outside a transaction: records the run, does its course, records how it ended. Throws only if that
 // could not be recorded at all.
 void do_run(const RunIntent &intent, const RunOptions &options, const std::function<void(RunRecord &)> &course);
+
+// What a run of the job is recorded with.
+RunIntent intent_of(const Job &job);
+// Records a run of a job that could not even begin, as its owner.
+void fail_run(const Job &job, int64_t run_id, const Error &error);
 
 // Messages for the waiting caller.
 void tell(const std::string &text);
@@ -25,6 +31,9 @@ std::string json_members(const RunOptions &options);
 // Sorting for an index takes 16 MB, unless someone has decided otherwise. Needs a transaction.
 void stay_small();
 
+// What this process has begun is not all recorded, or not all removed: someone else has to look.
+bool leaves_something();
+
 // From now on the run may take so long, 0: any time; then it is cancelled.
 void limit_run(int milliseconds);
 bool is_timed_out();
@@ -32,6 +41,8 @@ bool is_timed_out();
 // The leader's signals: was SIGTERM the reason for the cancel error; nothing may cancel the recording of the end. While
 // cancels are ignored lock_timeout has no effect, since the server delivers it the same way.
 bool is_termination_requested();
+// Whether an error is the cancel error of this process, and not one that another server says or that tells of its silence.
+bool is_cancel(const Error &error);
 void ignore_cancel();
 void accept_cancel();
 

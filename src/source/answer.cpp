@@ -16,7 +16,7 @@ namespace pagila_repl {
 
 namespace {
 
-Error senseless() { return Error("08P01", "source: an answer makes no sense"); }
+Error senseless() { return Error("08P01", "an answer of the other server makes no sense"); }
 
 template <class Number>
 Number parse(const std::string &text) {
@@ -33,7 +33,7 @@ std::string optional_text_in(const Row &row, size_t column) {
   if (!row[column]) return {};
   const std::string &text = *row[column];
   if (!pg_verify_mbstr(GetDatabaseEncoding(), text.data(), static_cast<int>(text.size()), true))
-    throw Error("22021", "source: a name is not valid in the encoding of this database");
+    throw Error("22021", "a name of the other server is not valid in the encoding of this database");
   return text;
 }
 

@@ -1,4 +1,4 @@
-// Values of what a source has answered. It may be anything, so its form is looked at before it is used.
+// Values of what another server has answered. It may be anything, so its form is looked at before it is used.
 // All throw 08P01 if the value is not there or no such value, 22021 if it is not in this database's encoding.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Connecting to a source.
+// Connecting to a source or target.
 
 #include "source/connect.hpp"
 
@@ -113,12 +113,14 @@ void wait_until_connected(pg_conn *connection, const SourceServer &server, int64
 void check_connection(pg_conn *connection, const SourceServer &server) {
   if (server.must_use_password && PQconnectionUsedPassword(connection) == 0)
     throw Error("2F003", "password is required",
-                "The source of server \"" + server.name + "\" has let us in without asking for the password.",
-                "Change how the source authenticates, or let a superuser set password_required to 'false' in the user "
+                "Server \"" + server.name + "\" has let us in without asking for the password.",
+                "Change how it authenticates, or let a superuser set password_required to 'false' in the user "
                 "mapping.");
   if (PQserverVersion(connection) < 140000)
-    throw Error("0A000", "the source is too old: PostgreSQL " + std::to_string(PQserverVersion(connection) / 10000),
-                "Sources from PostgreSQL 14 on can be copied.")
+    throw Error("0A000",
+                std::string("the ") + name_of(server.peer) + " is too old: PostgreSQL " +
+                    std::to_string(PQserverVersion(connection) / 10000),
+                "It must be PostgreSQL 14 or newer.")
         .within("server \"" + server.name + "\"");
 }
 

@@ -1,4 +1,4 @@
-// Makes connections to sources and closes them, whatever becomes of this process.
+// Makes connections and closes them, whatever becomes of this process.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Statements and COPY over a connection to a source.
+// Statements and COPY over a connection to a source or target.
 
 #include "source/connection.hpp"
 
@@ -23,16 +23,16 @@ namespace pagila_repl {
 namespace {
 
 // What a session needs, whatever role, database and server have set. Older servers lack some of the settings. All before
-// search_path is empty must be qualified.
+// search_path is empty must be qualified. A target is asked what a source must never do: to write.
 constexpr const char *kSetUp = R"(
 SELECT pg_catalog.set_config(s.name, v.value, false)
   FROM (VALUES ('application_name', $1),
                ('search_path', ''),
-               ('row_security', 'off'),
-               ('default_transaction_read_only', 'on'),
-               ('default_transaction_isolation', 'repeatable read'),
+               ('row_security', CASE $2 WHEN 'target' THEN 'on' ELSE 'off' END),
+               ('default_transaction_read_only', CASE $2 WHEN 'target' THEN 'off' ELSE 'on' END),
+               ('default_transaction_isolation', CASE $2 WHEN 'target' THEN 'read committed' ELSE 'repeatable read' END),
                ('default_transaction_deferrable', 'off'),
-               ('restrict_nonsystem_relation_kind', 'view,foreign-table'),
+               ('restrict_nonsystem_relation_kind', CASE $2 WHEN 'target' THEN '' ELSE 'view,foreign-table' END),
                ('statement_timeout', '0'),
                ('lock_timeout', '0'),
                ('idle_in_transaction_session_timeout', '0'),
@@ -53,7 +53,7 @@ SELECT pg_catalog.set_config(s.name, v.value, false)
                ('tcp_keepalives_idle', '10'),
                ('tcp_keepalives_interval', '5'),
                ('tcp_keepalives_count', '3'),
-               ('tcp_user_timeout', '30000'),
+               ('tcp_user_timeout', '24000'),
                -- Elsewhere it cannot be set.
                ('client_connection_check_interval',
                 CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~) 'linux' THEN '1s' ELSE '0' END)
@@ -103,7 +103,7 @@ Connection::Connection(const SourceServer &server, const std::string &purpose) :
     where_ = address_of(connection_);
     reached_ = {PQhost(connection_), PQhostaddr(connection_), PQport(connection_)};
     version_ = PQserverVersion(connection_);
-    query(kSetUp, {application_name});
+    query(kSetUp, {application_name, name_of(server.peer)});
   } catch (...) {
     close();
     throw;
@@ -112,6 +112,11 @@ Connection::Connection(const SourceServer &server, const std::string &purpose) :
 }
 
 Connection::~Connection() { close(); }
+
+bool Connection::is_idle() const {
+  return connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK &&
+         PQtransactionStatus(connection_) == PQTRANS_IDLE;
+}
 
 void Connection::close() {
   input_.reset();
@@ -161,7 +166,9 @@ std::vector<Row> Connection::receive() {
       case PGRES_COMMAND_OK:
       case PGRES_EMPTY_QUERY: break;
       case PGRES_FATAL_ERROR: fail(result.get());
-      default: throw Error("08P01", "source: it copies where it should not").within("server \"" + server_.name + "\"");
+      default:
+        throw Error("08P01", std::string(name_of(server_.peer)) + ": it copies where it should not")
+            .within("server \"" + server_.name + "\"");
     }
   }
   return rows;
@@ -292,7 +299,8 @@ void Connection::wait_for(int events, int64_t &since_ms) {
   } else if (steady_ms() >= until) {
     close();
     if (connect_until_ms_ != 0) throw connect_timed_out(server_);
-    throw Error("57014", "source stalled: no data for " + as_seconds(stall_timeout_setting()), {},
+    throw Error("57014",
+                std::string(name_of(server_.peer)) + " stalled: no data for " + as_seconds(stall_timeout_setting()), {},
                 "See the setting pagila_repl.stall_timeout.")
         .within("server \"" + server_.name + "\"");
   }

@@ -1,4 +1,4 @@
-// A connection to a source. Every wait is a latch wait: interruptible, and ended by connect and stall timeouts.
+// A connection to a source, or to a target that is asked to copy from here. Every wait is a latch wait: interruptible, and ended by connect and stall timeouts.
 // Connections still open when the process exits, by FATAL too, are closed then; the source's session notices at once
 // (client_connection_check_interval), so nothing runs on there.
 #pragma once
@@ -25,8 +25,9 @@ using Result = std::unique_ptr<pg_result, ClearResult>;
 
 class Connection {
  public:
-  // Connects and sets the session up: search_path empty, row_security off, read only, fixed output formats, no timeouts
-  // but ours, keepalives on both ends, client_encoding as this database. `purpose` becomes part of application_name.
+  // Connects and sets the session up: search_path empty, fixed output formats, no timeouts but ours, keepalives on both
+  // ends, client_encoding as this database; row_security off and read only, but for a target. `purpose` becomes part of
+  // application_name.
   // Throws the source's SQLSTATE, or 08001 (no connection, or not in time), 2F003 (it asked for no password), 0A000 (too
   // old).
   Connection(const SourceServer &server, const std::string &purpose);
@@ -36,6 +37,7 @@ class Connection {
 
   // From here on each function throws 08006 if the connection is lost, 08P01 if what comes makes no sense, and 57014,
   // "source stalled", if nothing comes for pagila_repl.stall_timeout. Then, and after a cancel, it is of no more use.
+  // Messages say "target" or "server" instead of "source" where that is what it is.
 
   // As query, query_value and execute of pg/spi.hpp, on the source. Errors keep the source's SQLSTATE; message
   // "source: ...", cut and with control characters escaped; context names the server.
@@ -56,6 +58,8 @@ class Connection {
   // For others that are to reach the very same server.
   const Reached &reached() const { return reached_; }
   int version() const { return version_; }  // server_version_num
+  // False in the midst of a statement, and once it is lost.
+  bool is_idle() const;
   const SourceServer &server() const { return server_; }
   // Host, port and database as reached, for messages.
   const std::string &where() const { return where_; }

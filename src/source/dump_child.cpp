@@ -40,7 +40,7 @@ std::string shown(const Complaint &complaint, const std::string &password) {
 //
 
 // The one that is set, else the one beside the server's own binary.
-std::string find_pg_dump() {
+std::string pg_dump_path() {
   std::string path = pg_dump_setting();
   if (!path.empty()) return path;
   path = my_exec_path;
@@ -67,20 +67,21 @@ int version_of(const std::string &path) {
     throw with_hint(error, "Install PostgreSQL's client programs, or set pagila_repl.pg_dump to the path of pg_dump.");
   }
   if (int version = major_version(printed)) return version;
-  throw Error("58P01", "\"" + path + "\" is not pg_dump",
-              reason.empty() ? "Asked for its version it does not tell one of pg_dump." : reason,
-              "Set pagila_repl.pg_dump to the path of pg_dump.");
+  throw Error("58P01",
+              "\"" + path + "\" is not pg_dump: " +
+                  (reason.empty() ? "asked for its version it does not tell one of pg_dump" : reason),
+              {}, "Set pagila_repl.pg_dump to the path of pg_dump.");
 }
 
-void check_version(const std::string &path, int source_version) {
+int check_version(const std::string &path, int source_version) {
   int have = version_of(path), needed = source_version / 10000;
-  if (have >= needed) return;
-  throw Error(
-      "0A000",
-      "pg_dump " + std::to_string(have) + " is too old for the source, which is version " + std::to_string(needed),
-      "It is \"" + path + "\".",
-      "Install postgresql-client-" + std::to_string(needed) +
-          " and set pagila_repl.pg_dump to the path of its pg_dump.");
+  if (have >= needed) return have;
+  throw Error("0A000",
+              "pg_dump " + std::to_string(have) + " is too old for the source, which is version " +
+                  std::to_string(needed) + ": \"" + path + "\"",
+              {},
+              "Install postgresql-client-" + std::to_string(needed) +
+                  " and set pagila_repl.pg_dump to the path of its pg_dump.");
 }
 
 //
@@ -171,9 +172,23 @@ LoadPlan plan_shape(const Program &pg_dump, const SourceServer &server, const So
 
 }  // namespace
 
+Finding find_pg_dump(int source_version) {
+  Finding found{Finding::Severity::ok, "pg_dump", {}, {}, {}};
+  try {
+    found.message = "pg_dump " + std::to_string(check_version(pg_dump_path(), source_version));
+  } catch (const Error &error) {
+    // Those that tell of a cancel, or of a full system, are not about the program.
+    if (error.sqlstate != "58P01" && error.sqlstate != "0A000" && error.sqlstate != "42501" &&
+        error.sqlstate != "58030")
+      throw;
+    found = {Finding::Severity::error, "pg_dump", error.sqlstate, error.message, error.hint};
+  }
+  return found;
+}
+
 LoadPlan dump_shape(const SourceServer &server, const SourceCatalog &catalog, const Selection &selection,
                     const std::string &snapshot, std::string &sha256) {
-  std::string path = find_pg_dump();
+  std::string path = pg_dump_path();
   check_version(path, catalog.version);
   DumpCommand command;
   command.parameters = server.parameters;

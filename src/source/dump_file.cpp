@@ -33,19 +33,6 @@ std::string reason(int error_number) { return std::generic_category().message(er
 
 int64_t nanoseconds(const timespec &time) { return int64_t{time.tv_sec} * 1000000000 + time.tv_nsec; }
 
-void check_path(const std::string &path) {
-  if (path.empty() || path[0] != '/')
-    throw Error("22023", "path " + quoted(path) + " is not absolute", {},
-                "Give the file's absolute path on the server.");
-  if (path.size() > kLongestPath)
-    throw Error(
-        "22023", "path is too long",
-        "It has " + std::to_string(path.size()) + " bytes, at most " + std::to_string(kLongestPath) + " are possible.");
-  if ((path + "/").find("/../") != std::string::npos)
-    throw Error("22023", "path " + quoted(path) + " contains \"..\"", {},
-                "Give the file's absolute path on the server.");
-}
-
 [[noreturn]] void throw_open_error(const std::string &path, int error_number) {
   std::string message = "could not open dump file " + quoted(path) + ": " + reason(error_number);
   switch (error_number) {
@@ -116,6 +103,19 @@ class FileBytes : public ByteSource {
 
 }  // namespace
 
+void check_dump_path(const std::string &path) {
+  if (path.empty() || path[0] != '/')
+    throw Error("22023", "path " + quoted(path) + " is not absolute", {},
+                "Give the file's absolute path on the server.");
+  if (path.size() > kLongestPath)
+    throw Error(
+        "22023", "path is too long",
+        "It has " + std::to_string(path.size()) + " bytes, at most " + std::to_string(kLongestPath) + " are possible.");
+  if ((path + "/").find("/../") != std::string::npos)
+    throw Error("22023", "path " + quoted(path) + " contains \"..\"", {},
+                "Give the file's absolute path on the server.");
+}
+
 Sha256::Sha256() : state_(nullptr) {
   auto *context = guarded([] { return pg_cryptohash_create(PG_SHA256); });
   if (context == nullptr || pg_cryptohash_init(context) < 0) throw Error("XX000", "could not start SHA-256");
@@ -140,7 +140,7 @@ std::string Sha256::hex() {
 }
 
 DumpFile::DumpFile(const std::string &path) : path_(path) {
-  check_path(path_);
+  check_dump_path(path_);
   open();
   try {
     check_kind();

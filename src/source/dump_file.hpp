@@ -22,6 +22,9 @@ class Sha256 {
   void *state_;
 };
 
+// Throws 22023 for a path that is not absolute, too long, or leads upwards.
+void check_dump_path(const std::string &path);
+
 class DumpFile {
  public:
   // Opens a regular file by its absolute path. Throws 22023 (path), 58P01, 42501, 42809 (not a regular file),

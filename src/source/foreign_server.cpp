@@ -1,4 +1,4 @@
-// Finds a source among the foreign servers, and how the current user may reach it.
+// Finds a source or target among the foreign servers, and how the current user may reach it.
 
 #include "source/foreign_server.hpp"
 
@@ -73,14 +73,14 @@ ForeignServer *find_foreign_server(const std::string &name) {
   return server;
 }
 
-void check_rights(const std::string &name, Oid server, const Said &said) {
+void check_rights(const std::string &name, Oid server, const Said &said, Peer peer) {
   bool may_use = guarded([server] { return may_use_foreign_server(server, GetUserId()); });
   std::string user = guarded([]() -> const char * { return GetUserNameFromId(GetUserId(), false); });
   if (!may_use)
     throw Error("42501", "permission denied for server \"" + name + "\"", {},
                 "GRANT USAGE ON FOREIGN SERVER " + quote(name) + " TO " + quote(user) + ".");
   bool is_superuser = guarded([] { return superuser(); });
-  if (is_superuser && !said.trusted)
+  if (is_superuser && !said.trusted && peer == Peer::source)
     throw Error("42501", "server \"" + name + "\" is not trusted, so no superuser may copy from it",
                 "Functions and expressions that come from it would run with all rights.",
                 "Do it as another role, or ALTER SERVER " + quote(name) + " OPTIONS (ADD trusted 'true').");
@@ -145,11 +145,11 @@ void add_defaults(Said &said) {
   const std::string *ssl_mode = find(parameters, "sslmode");
   if (!is_here && *ssl_mode == "verify-full" && !said.password.empty())
     add_default(parameters, "channel_binding", "require");
-  // A lost source is noticed within half a minute.
+  // A lost source is noticed within half a minute: by the fourth probe, which is after the timeout for unanswered data.
   add_default(parameters, "keepalives_idle", "10");
   add_default(parameters, "keepalives_interval", "5");
   add_default(parameters, "keepalives_count", "3");
-  add_default(parameters, "tcp_user_timeout", "30000");
+  add_default(parameters, "tcp_user_timeout", "24000");
   // Nobody's credentials but those of the mapping: neither this server's tickets nor the certificate in its home.
   add_default(parameters, "gssencmode", "disable");
   add_default(parameters, "sslcert", "/dev/null/none");
@@ -172,11 +172,20 @@ void pin(SourceServer &server, const Reached &reached) {
   }
 }
 
-SourceServer find_server(const std::string &name) {
+const char *name_of(Peer peer) {
+  switch (peer) {
+    case Peer::source: return "source";
+    case Peer::target: return "target";
+    case Peer::either: return "server";
+  }
+  return "";
+}
+
+SourceServer find_server(const std::string &name, Peer peer) {
   ForeignServer *found = find_foreign_server(name);
   Said said;
   collect(said, OptionPlace::server, found->options);
-  check_rights(name, found->serverid, said);
+  check_rights(name, found->serverid, said, peer);
   collect(said, OptionPlace::user_mapping, mapping_options(name, found->serverid));
   check_complete(name, said.parameters);
   check_hosts(name, said.parameters);
@@ -186,6 +195,7 @@ SourceServer find_server(const std::string &name) {
 
   SourceServer server;
   server.name = name;
+  server.peer = peer;
   server.oid = found->serverid;
   server.parameters = said.parameters;
   server.password = said.password;

@@ -1,4 +1,4 @@
-// Foreign servers of the wrapper "pagila_repl": where a source is and as whom it is reached.
+// Foreign servers of the wrapper "pagila_repl": where a source or target is and as whom it is reached.
 #pragma once
 
 #include <string>
@@ -9,8 +9,17 @@
 
 namespace pagila_repl {
 
+// What a server is to us.
+enum class Peer {
+  source,  // what it says is run here
+  target,  // it is asked to copy this database, and runs nothing here
+  either   // it is asked which database it is
+};
+const char *name_of(Peer peer);  // as messages begin: source, target, server
+
 struct SourceServer {
   std::string name;
+  Peer peer = Peer::source;
   Oid oid = InvalidOid;
   // libpq keywords and values of server and user mapping and our defaults, all but the password.
   std::vector<std::pair<std::string, std::string>> parameters;
@@ -27,7 +36,8 @@ struct Reached {
 void pin(SourceServer &server, const Reached &reached);
 
 // The server as the current user reaches it. Needs a transaction. Throws 42704 (no such server, no user mapping), 42809
-// (a server of another wrapper), 42501 (no USAGE on it, host not in pagila_repl.allowed_hosts, superuser and not trusted).
-SourceServer find_server(const std::string &name);
+// (a server of another wrapper), 42501 (no USAGE on it, host not in pagila_repl.allowed_hosts, superuser and a source that
+// is not trusted).
+SourceServer find_server(const std::string &name, Peer peer = Peer::source);
 
 }  // namespace pagila_repl

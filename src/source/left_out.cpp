@@ -12,6 +12,16 @@ constexpr size_t kNamesShown = 10;
 
 // One row per thing: what one is called, what several are, its name.
 constexpr const char *kLeftOut = R"(
+, other_server AS (
+  SELECT s.oid, s.srvname
+    FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+   WHERE w.fdwname <> 'pagila_repl'
+     AND NOT EXISTS (SELECT FROM member m
+                      WHERE m.classid = 'pg_catalog.pg_foreign_server'::pg_catalog.regclass AND m.objid = s.oid)
+), of_extension AS (
+  SELECT n.objid AS oid FROM member n JOIN pg_catalog.pg_extension e ON e.oid = n.extension AND e.extname <> 'pagila_repl'
+   WHERE n.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+)
 SELECT 'publication', 'publications', pubname::text FROM pg_catalog.pg_publication
 UNION ALL
 SELECT 'subscription', 'subscriptions', subname FROM pg_catalog.pg_subscription
@@ -20,6 +30,25 @@ UNION ALL
 SELECT 'event trigger', 'event triggers', e.evtname FROM pg_catalog.pg_event_trigger e
  WHERE NOT EXISTS (SELECT FROM member m
                     WHERE m.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND m.objid = e.oid)
+UNION ALL
+SELECT 'foreign-data wrapper', 'foreign-data wrappers', w.fdwname FROM pg_catalog.pg_foreign_data_wrapper w
+ WHERE NOT EXISTS (SELECT FROM member m
+                    WHERE m.classid = 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AND m.objid = w.oid)
+UNION ALL
+SELECT 'server', 'servers', srvname FROM other_server
+UNION ALL
+SELECT 'user mapping', 'user mappings', s.srvname || ' for ' || u.usename
+  FROM pg_catalog.pg_user_mappings u JOIN other_server s ON s.oid = u.srvid
+UNION ALL
+SELECT 'language', 'languages', l.lanname FROM pg_catalog.pg_language l
+ WHERE l.oid >= 16384
+   AND NOT EXISTS (SELECT FROM member m
+                    WHERE m.classid = 'pg_catalog.pg_language'::pg_catalog.regclass AND m.objid = l.oid)
+UNION ALL
+SELECT 'access method', 'access methods', a.amname FROM pg_catalog.pg_am a
+ WHERE a.oid >= 16384
+   AND NOT EXISTS (SELECT FROM member m
+                    WHERE m.classid = 'pg_catalog.pg_am'::pg_catalog.regclass AND m.objid = a.oid)
 UNION ALL
 SELECT 'database-wide default privileges of role', 'database-wide default privileges of roles',
        pg_catalog.pg_get_userbyid(defaclrole) || CASE defaclobjtype WHEN 'r' THEN ' on tables' WHEN 'S' THEN ' on sequences'
@@ -34,10 +63,21 @@ UNION ALL
 SELECT 'relation in the schema of an extension', 'relations in schemas of extensions',
        c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
   FROM pg_catalog.pg_class c
-       JOIN member n ON n.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.objid = c.relnamespace
-       JOIN pg_catalog.pg_extension e ON e.oid = n.extension AND e.extname <> 'pagila_repl'
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+ WHERE c.relnamespace IN (SELECT oid FROM of_extension) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid)
+UNION ALL
+SELECT 'function in the schema of an extension', 'functions in schemas of extensions',
+       p.oid::pg_catalog.regprocedure::text
+  FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace IN (SELECT oid FROM of_extension)
+   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid)
+UNION ALL
+SELECT 'type in the schema of an extension', 'types in schemas of extensions', t.oid::pg_catalog.regtype::text
+  FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+ WHERE t.typnamespace IN (SELECT oid FROM of_extension) AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
+   AND COALESCE(c.relkind = 'c', true)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid)
 UNION ALL
 SELECT 'rows that users put into the configuration table of an extension',
        'rows that users put into the configuration tables of extensions',

@@ -62,7 +62,7 @@ void Planner::begin(const std::string &origin) {
 }
 
 void Planner::take(DumpItem &item) {
-  Place place{origin_, item.line};
+  Place place{origin_, item.line, {}};
   if (scope_ != nullptr && item.kind != DumpItem::Kind::statement)
     throw Error("XX000", "pg_dump has printed rows, though only the shape was asked for").within(place.text());
   // Parse trees and converted texts live as long as their statement.
@@ -70,6 +70,7 @@ void Planner::take(DumpItem &item) {
   MemoryContext before = MemoryContextSwitchTo(memory_);
   try {
     items_++;
+    if (scope_ != nullptr) place.object = to_server_encoding(item.object);
     if (item.kind == DumpItem::Kind::insert)
       take_rows(item, place);
     else
@@ -77,7 +78,7 @@ void Planner::take(DumpItem &item) {
     MemoryContextSwitchTo(before);
   } catch (const Error &error) {
     if (!error.context.empty()) throw;
-    throw error.within("line " + std::to_string(item.line));
+    throw error.within(place.in_file());
   }
 }
 

@@ -6,6 +6,7 @@
 #include "pg/spi.hpp"
 #include "source/answer.hpp"
 #include "source/default_collation.hpp"
+#include "source/dump_child.hpp"
 #include "source/findings.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/wanted.hpp"
@@ -133,6 +134,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   found.else_ok("connection", "connected to " + source.where() + " as role \"" +
                                   source.query_value("SELECT current_user").value_or("") + "\"");
   look_at_version(catalog, found);
+  found.add({find_pg_dump(catalog.version)});
   look_at_recovery(catalog, found);
   look_for_ourselves(source, found);
   look_at_encoding(source, catalog, found);

@@ -9,7 +9,7 @@
 
 namespace pagila_repl {
 
-// Everything that is, or is not, as a run needs it: version, standby, same database, encodings, privileges and row
+// Everything that is, or is not, as a run needs it: version, pg_dump, standby, same database, encodings, privileges and row
 // security on every table, extensions, collations, roles, tablespaces, languages, access methods, servers of foreign
 // tables. Needs a transaction here and one on the source. Never throws for what it finds.
 std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog, const RunOptions &options);

@@ -117,6 +117,7 @@ class Needs {
   void extension(const std::string &name, const std::string &version, const std::string &schema, bool is_needed);
   void own_collation(const std::string &collation, const std::string &provider, const std::string &locale);
   void missing_extension(const std::string &name, const std::string &schema);
+  void check_may_stay(const std::string &extension, const std::string &schema);
 
   const SourceCatalog &catalog_;
   std::set<std::string> schemas_;
@@ -134,7 +135,7 @@ void Needs::extensions() {
 void Needs::extension(const std::string &name, const std::string &version, const std::string &schema, bool is_needed) {
   if (!is_needed && !catalog_.everything && schemas_.count(schema) == 0) return;
   std::vector<Row> here = query(
-      R"(SELECT e.extversion, n.nspname FROM pg_catalog.pg_extension e
+      R"(SELECT e.extversion, n.nspname, e.extrelocatable FROM pg_catalog.pg_extension e
                 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = $1)",
       {name});
   if (here.empty()) return missing_extension(name, schema);
@@ -143,6 +144,7 @@ void Needs::extension(const std::string &name, const std::string &version, const
         "extension", "42704",
         "extension \"" + name + "\" is in schema \"" + schema + "\" on the source and in \"" + *here[0][1] + "\" here",
         "Move it with ALTER EXTENSION " + quote(name) + " SET SCHEMA " + quote(schema) + ".");
+  if (here[0][2] != "t") check_may_stay(name, *here[0][1]);
   if (here[0][0] != version)
     found_.warning("extension",
                    "extension \"" + name + "\" has version " + version + " on the source and " + *here[0][0] + " here");
@@ -152,7 +154,9 @@ void Needs::extension(const std::string &name, const std::string &version, const
 void Needs::missing_extension(const std::string &name, const std::string &schema) {
   std::string message = "extension \"" + name + "\" does not exist here";
   std::vector<Row> available = query(
-      R"(SELECT pg_catalog.bool_or(v.trusted) FROM pg_catalog.pg_available_extensions e
+      R"(SELECT pg_catalog.bool_or(v.trusted),
+                pg_catalog.bool_or(v.relocatable) FILTER (WHERE v.version OPERATOR(pg_catalog.=) e.default_version)
+           FROM pg_catalog.pg_available_extensions e
                 JOIN pg_catalog.pg_available_extension_versions v USING (name) WHERE e.name = $1 GROUP BY e.name)",
       {name});
   if (available.empty())
@@ -163,8 +167,18 @@ void Needs::missing_extension(const std::string &name, const std::string &schema
   else if (available[0][0] != "t" && !is_superuser())
     found_.error("extension", "42501", message + ", and the role may not create it",
                  "Let a superuser create it with CREATE EXTENSION " + quote(name) + " SCHEMA " + quote(schema) + ".");
+  else if (available[0][1] != "t")
+    check_may_stay(name, schema);
   else
     found_.warning("extension", message + "; the run creates it in schema \"" + schema + "\"");
+}
+
+// A schema is replaced by another one, to which the extension would have to be moved.
+void Needs::check_may_stay(const std::string &extension, const std::string &schema) {
+  if (schemas_.count(schema) > 0)
+    found_.error("extension", "0A000",
+                 "extension \"" + extension + "\" cannot be moved, and its schema \"" + schema + "\" is to be replaced",
+                 "Create it in a schema of its own, on the source too.");
 }
 
 void Needs::collations() {

@@ -21,6 +21,11 @@ SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_rec
        pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
+// Our own is known already.
+constexpr const char *kExtensionSchemas = R"(
+SELECT n.nspname FROM member m JOIN pg_catalog.pg_namespace n ON n.oid = m.objid
+ WHERE m.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.nspname <> 'pagila_repl' ORDER BY 1)";
+
 // Who has SELECT on columns alone cannot lock the table.
 constexpr const char *kTables = R"(
 SELECT c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::pg_catalog.oid, c.nspname, c.relname,
@@ -140,6 +145,7 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   catalog.schemas = wanted.schemas;
   catalog.left_out = wanted.left_out;
   WantedQuery query(source, wanted);
+  for (const Row &row : query(kExtensionSchemas)) catalog.extension_schemas.push_back(text_in(row, 0));
   catalog.tables = read_tables(source, wanted, query);
   catalog.routed = find_routed_trees(source, wanted);
   catalog.sequences = query.names(kSequences);

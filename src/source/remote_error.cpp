@@ -1,4 +1,4 @@
-// Errors of the source.
+// Errors of the other server.
 
 #include "source/remote_error.hpp"
 
@@ -15,7 +15,7 @@ namespace pagila_repl {
 
 namespace {
 
-// Before the source knows our encoding its texts are in any.
+// Before the other side knows our encoding its texts are in any.
 std::string clean(const char *text) {
   if (text == nullptr) return {};
   size_t length = strnlen(text, kMaxRemoteText + MAX_MULTIBYTE_CHAR_LEN);
@@ -31,30 +31,34 @@ std::string clean(const char *text) {
 }
 
 std::string place(const SourceServer &server) { return "server " + ("\"" + server.name + "\""); }
+std::string who(const SourceServer &server) { return std::string(name_of(server.peer)) + ": "; }
 
 }  // namespace
+
+std::string clean_remote_text(const std::string &text) { return clean(text.c_str()); }
 
 Error statement_error(pg_conn *connection, const pg_result *result, const SourceServer &server) {
   const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   if (state == nullptr || message == nullptr) return connection_error(connection, server);
-  Error error(error_state(state, "08P01"), "source: " + clean(message),
+  Error error(error_state(state, "08P01"), who(server) + clean(message),
               clean(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL)),
               clean(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT)));
   std::string context = clean(PQresultErrorField(result, PG_DIAG_CONTEXT));
-  return context.empty() ? error.within(place(server)) : error.within("source: " + context).within(place(server));
+  return context.empty() ? error.within(place(server)) : error.within(who(server) + context).within(place(server));
 }
 
 Error connection_error(pg_conn *connection, const SourceServer &server) {
   std::string reason = one_line(PQerrorMessage(connection));
   if (reason.find("out of memory") != std::string::npos)
-    return Error("53200", "out of memory for what the source sent").within(place(server));
+    return Error("53200", std::string("out of memory for what the ") + name_of(server.peer) + " sent")
+        .within(place(server));
   const char *state = "08006";
   for (const char *mark : {"lost synchronization", "do not agree with length", "unexpected", "insufficient data"})
     if (reason.find(mark) != std::string::npos &&
         reason.find("closed the connection unexpectedly") == std::string::npos)
       state = "08P01";
-  return Error(state, "source: connection lost", clean(reason.c_str())).within(place(server));
+  return Error(state, who(server) + "connection lost", clean(reason.c_str())).within(place(server));
 }
 
 Error connect_error(pg_conn *connection, const SourceServer &server) {
@@ -63,14 +67,14 @@ Error connect_error(pg_conn *connection, const SourceServer &server) {
   if (failure.message.find("channel binding") != std::string::npos)
     hint = "A superuser may set the server's option channel_binding to 'prefer'.";
   else if (failure.message.find("root certificate file") != std::string::npos)
-    hint = "Name the file that holds the source's certificate authority in the server's option sslrootcert.";
-  return Error(error_state(failure.sqlstate, "08001"), "source: " + clean(failure.message.c_str()),
+    hint = "Name the file that holds its certificate authority in the server's option sslrootcert.";
+  return Error(error_state(failure.sqlstate, "08001"), who(server) + clean(failure.message.c_str()),
                clean(failure.detail.c_str()), hint)
       .within(place(server));
 }
 
 Error connect_timed_out(const SourceServer &server) {
-  return Error("08001", "source: no connection within the time allowed", {},
+  return Error("08001", who(server) + "no connection within the time allowed", {},
                "See the setting pagila_repl.connect_timeout and the option connect_timeout of servers.")
       .within(place(server));
 }

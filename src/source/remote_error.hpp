@@ -1,4 +1,4 @@
-// What went wrong on the source or on the way to it, as our Error: its own SQLSTATE, its text cut and escaped.
+// What went wrong on the other server or on the way to it, as our Error: its own SQLSTATE, its text cut and escaped.
 #pragma once
 
 #include "pg/boundary.hpp"
@@ -8,6 +8,9 @@ struct pg_conn;
 struct pg_result;
 
 namespace pagila_repl {
+
+// A message of the other server's, cut and with control characters escaped.
+std::string clean_remote_text(const std::string &text);
 
 // A statement failed, or the connection was lost while it ran.
 Error statement_error(pg_conn *connection, const pg_result *result, const SourceServer &server);

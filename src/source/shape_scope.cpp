@@ -25,21 +25,29 @@ std::optional<std::string> ShapeScope::left_out(const Statement &what) {
     if (whole_database_ || wants(what.schema)) return {};
     return "";
   }
-  // Without a schema it is CREATE LANGUAGE, which the parser takes for an extension.
-  if (what.kind == Kind::extension || what.kind == Kind::left_out || !what.global_kind.empty())
-    return "statements about objects of the database, not of a schema, left out";
+  if (is_named(what)) return "";
+  if (!what.global_kind.empty()) return "statements about objects of the database, not of a schema, left out";
   if (!what.type_schemas.empty() && !wants_any(what.type_schemas))
     return "statements about casts and transforms of types that are not copied left out";
   if (!what.has_target || wants(what.schema)) return {};
   if (what.creates || what.kind == Kind::create_schema)
     throw Error("55000", "pg_dump tells of objects in schema \"" + what.schema + "\", which is not to be copied",
-                "The schema belongs to an extension, or the source was changed while its shape was read.",
-                "Move what is not the extension's to another schema.");
+                "The source was changed while its shape was read.", "Run it again.");
   return "statements about objects outside the copied schemas left out";
 }
 
 bool ShapeScope::wants_any(const std::vector<std::string> &schemas) const {
   return std::any_of(schemas.begin(), schemas.end(), [&](const std::string &schema) { return wants(schema); });
+}
+
+// What makes an object of the database, or is about one that the dump has made, or about one of which it tells nothing else.
+bool ShapeScope::is_named(const Statement &what) {
+  using Kind = Statement::Kind;
+  // Without a schema it is CREATE LANGUAGE, which the parser takes for an extension.
+  if (what.kind == Kind::extension) named_.insert({"language", what.name});
+  if (what.kind == Kind::global) named_.insert({what.global_kind, what.name});
+  if (what.global_kind.empty()) return what.kind == Kind::extension || what.kind == Kind::left_out;
+  return named_.count({what.global_kind, what.name}) > 0;
 }
 
 // The source may have this extension, and servers of its own. They are not part of a copy.

@@ -59,17 +59,19 @@ void record_content_hash(int64_t run_id, const std::string &schema, const std::s
 RunRecord::RunRecord(const RunIntent &intent) : kind_(intent.kind), phase_(intent.first_phase) {
   in_durable_transaction([&] {
     as_extension_owner([&] {
-      id_ = std::stoll(*query_value("SELECT pg_catalog.nextval('pagila_repl.run_id_seq')"));
+      id_ = intent.run_id;
+      if (id_ == 0) id_ = std::stoll(*query_value("SELECT pg_catalog.nextval('pagila_repl.run_id_seq')"));
       // Before the row can be seen: a row without this lock is a crashed run.
       lock_run(id_);
       execute(
           R"(INSERT INTO pagila_repl.run
-               (run_id, kind, owner, owner_oid, status, phase, schema_file, data_file, source_server, options, leader_pid,
-                started_at)
+               (run_id, kind, owner, owner_oid, job_id, status, phase, schema_file, data_file, source_server,
+                target_server, options, leader_pid, started_at)
              VALUES ($1::bigint, $2, session_user, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user),
-                     'running', $3, $4, $5, $6, $7::jsonb, pg_catalog.pg_backend_pid(), pg_catalog.clock_timestamp()))",
+                     $9::bigint, 'running', $3, $4, $5, $6, $8, $7::jsonb, pg_catalog.pg_backend_pid(),
+                     pg_catalog.clock_timestamp()))",
           {text(id_), kind_, name_of(phase_), intent.schema_file, intent.data_file, intent.source_server,
-           intent.options});
+           intent.options, intent.target_server, intent.job == 0 ? Value() : Value(text(intent.job))});
     });
   });
 }
@@ -89,10 +91,10 @@ void RunRecord::planned(const PlannedWork &work) {
       execute(
           R"(UPDATE pagila_repl.run
                 SET schema_sha256 = $2, data_sha256 = $3, fingerprint = $4, schemas = $5::text[],
-                    total_rows = $6::bigint, total_bytes = $7::bigint, source = $8
+                    total_rows = $6::bigint, total_bytes = $7::bigint, source = $8, source_identity = $9
               WHERE run_id = $1::bigint)",
           {text(id_), work.schema_sha256, work.data_sha256, work.fingerprint, array_literal(work.schemas),
-           std::to_string(work.rows), std::to_string(work.bytes), work.source});
+           std::to_string(work.rows), std::to_string(work.bytes), work.source, work.source_identity});
     });
   });
 }

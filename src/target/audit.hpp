@@ -12,16 +12,18 @@ namespace pagila_repl {
 
 // What a run was asked to do, as it is recorded.
 struct RunIntent {
-  std::string kind;  // load, replicate
+  std::string kind;  // load, replicate, replicate_to
   std::optional<std::string> schema_file, data_file, source_server;
   std::string options;  // a JSON object
   Phase first_phase = Phase::fingerprint;
+  std::optional<std::string> target_server;
+  int64_t job = 0, run_id = 0;  // as in RunOptions
 };
 
 // What a run found it has to do.
 struct PlannedWork {
   std::string schema_sha256;
-  std::optional<std::string> data_sha256, source;
+  std::optional<std::string> data_sha256, source, source_identity;
   std::string fingerprint;
   std::vector<std::string> schemas;
   uint64_t rows = 0, bytes = 0;

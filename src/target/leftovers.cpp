@@ -223,20 +223,27 @@ void mark_crashed(const std::string &run) {
 
 }  // namespace
 
-void sweep(int64_t own_run) {
-  std::string own = std::to_string(own_run);
+void mark_crashed_runs(int64_t own_run) {
+  as_extension_owner([&] {
+    for (const Row &row : query("SELECT run_id FROM pagila_repl.run WHERE status = 'running' AND run_id <> $1::bigint",
+                                {std::to_string(own_run)}))
+      if (is_leader_gone(std::stoll(*row[0]))) mark_crashed(*row[0]);
+  });
+}
+
+bool sweep(int64_t own_run) {
   std::vector<Row> leftovers = in_transaction([&] {
+    mark_crashed_runs(own_run);
     return as_extension_owner([&] {
-      for (const Row &row :
-           query("SELECT run_id FROM pagila_repl.run WHERE status = 'running' AND run_id <> $1::bigint", {own}))
-        if (is_leader_gone(std::stoll(*row[0]))) mark_crashed(*row[0]);
       return query(
           R"(SELECT l.run_id, l.schema_oid, l.schema_name FROM pagila_repl.leftover l LEFT JOIN pagila_repl.run r USING (run_id)
               WHERE l.run_id <> $1::bigint AND r.status IS DISTINCT FROM 'running')",
-          {own});
+          {std::to_string(own_run)});
     });
   });
-  for (const Leftovers &of_a_run : by_run(leftovers)) drop_leftovers(of_a_run);
+  bool clean = true;
+  for (const Leftovers &of_a_run : by_run(leftovers)) clean = drop_leftovers(of_a_run).empty() && clean;
+  return clean;
 }
 
 std::vector<std::string> drop_own_leftovers(int64_t run_id) {

@@ -7,9 +7,11 @@
 
 namespace pagila_repl {
 
-// Marks runs whose leader is gone as crashed and drops the schemas that ended runs have registered. Schemas of runs under
-// way, this one's (`own_run`) among them, are left alone.
-void sweep(int64_t own_run);
+// Marks runs whose leader is gone as crashed. Needs a transaction.
+void mark_crashed_runs(int64_t own_run);
+// The same, and drops the schemas that ended runs have registered. Schemas of runs under way, this one's (`own_run`) among
+// them, are left alone. False if some had to stay for now.
+bool sweep(int64_t own_run);
 
 // Drops the schemas this run has registered. Returns remarks on those that had to stay.
 std::vector<std::string> drop_own_leftovers(int64_t run_id);

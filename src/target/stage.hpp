@@ -32,7 +32,7 @@ struct Stage {
   std::vector<std::string> remarks;  // what was skipped
   std::vector<std::string> objects;  // what the schemas hold once stripped, by catalog and OID, sorted
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
-  // an index), and may name objects as they will be seen.
+  // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column.
   bool runs_own_code = false;
   std::vector<std::string> stage_oids() const;
   std::vector<std::string> live_oids() const;

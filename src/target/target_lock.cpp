@@ -24,7 +24,7 @@ namespace pagila_repl {
 
 namespace {
 
-constexpr uint16 kRunLock = 7001, kSchemaLock = 7002;
+constexpr uint16 kRunLock = 7001, kSchemaLock = 7002, kJobLock = 7003;
 
 constexpr uint16 kMethods[] = {USER_LOCKMETHOD, DEFAULT_LOCKMETHOD};
 
@@ -43,6 +43,10 @@ LOCKTAG run_tag(int64 run_id) {
   return tag(static_cast<uint32>(static_cast<uint64>(run_id) >> 32), static_cast<uint32>(run_id), kRunLock);
 }
 
+LOCKTAG job_tag(int64 job) {
+  return tag(static_cast<uint32>(static_cast<uint64>(job) >> 32), static_cast<uint32>(job), kJobLock);
+}
+
 LOCKTAG schema_tag(const std::string &schema) {
   uint64 hash =
       hash_bytes_extended(reinterpret_cast<const unsigned char *>(schema.data()), static_cast<int>(schema.size()), 0);
@@ -54,6 +58,17 @@ bool try_session_lock(LOCKTAG lock, LOCKMODE mode) {
     for (uint16 method : kMethods) {
       LOCKTAG tag = with_method(lock, method);
       if (LockAcquire(&tag, mode, true, true) == LOCKACQUIRE_NOT_AVAIL) return false;
+    }
+    return true;
+  });
+}
+
+bool is_free(LOCKTAG held) {
+  return guarded([held] {
+    for (uint16 method : kMethods) {
+      LOCKTAG lock = with_method(held, method);
+      if (LockAcquire(&lock, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL) return false;
+      (void)LockRelease(&lock, ShareLock, false);
     }
     return true;
   });
@@ -94,16 +109,13 @@ void wait_for_run(int64 run_id) {
   }
 }
 
-bool is_leader_gone(int64_t run_id) {
-  return guarded([run_id] {
-    for (uint16 method : kMethods) {
-      LOCKTAG lock = with_method(run_tag(run_id), method);
-      if (LockAcquire(&lock, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL) return false;
-      (void)LockRelease(&lock, ShareLock, false);
-    }
-    return true;
-  });
+bool is_leader_gone(int64_t run_id) { return is_free(run_tag(run_id)); }
+
+void lock_job(int64_t job) {
+  if (!try_session_lock(job_tag(job), ExclusiveLock)) throw Error("55P03", "a run of the job is under way");
 }
+
+bool is_job_running(int64_t job) { return !is_free(job_tag(job)); }
 
 void lock_schemas(const std::vector<std::string> &schemas) {
   std::vector<std::string> sorted = schemas;

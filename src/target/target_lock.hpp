@@ -19,6 +19,10 @@ void wait_for_run(int64 run_id);
 // True if the leader of the run is gone.
 bool is_leader_gone(int64_t run_id);
 
+// The same for the job that a run is of. Throws 55P03 if another run of it is under way.
+void lock_job(int64_t job);
+bool is_job_running(int64_t job);
+
 // One run per schema at a time. Throws 55P03 at once if another run holds one; detail: which, whose, since when.
 void lock_schemas(const std::vector<std::string> &schemas);
 // Keeps DROP EXTENSION waiting while the run lives.

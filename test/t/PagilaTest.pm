@@ -13,15 +13,16 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
-  no_secret run_processes small_disk);
+  no_secret own_rows run_processes small_disk);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
-# conf => extra lines of postgresql.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
+# conf, hba => extra lines of postgresql.conf and pg_hba.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
 sub new_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init(allows_streaming => $options{streaming}, extra => ['--encoding', 'UTF8', '--locale', 'C.UTF-8', @{ $options{initdb} // [] }]);
     $node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
+    $node->append_conf('pg_hba.conf', $options{hba}) if $options{hba};
     if ($options{faults}) {
         plan skip_all => 'PR_FAULTS_DIR is not set' unless $ENV{PR_FAULTS_DIR};
         $node->append_conf('postgresql.conf', "dynamic_library_path = '$ENV{PR_FAULTS_DIR}:\$libdir'");
@@ -214,10 +215,18 @@ sub no_secret {
     for my $node (@nodes) {
         my $name = $node->name;
         ok(index(slurp_file($node->logfile), $kSecret) < 0, "$name: no password in the log");
-        my ($dump) = run_command([ 'pg_dump', '--no-sync', '--schema=pagila_repl', $node->connstr('pagila') ]);
-        ok(index($dump, $kSecret) < 0, "$name: no password in a row");
+        ok(index(own_rows($node), $kSecret) < 0, "$name: no password in a row");
     }
     return;
+}
+
+# Every row of the extension's tables and views, as text. pg_dump leaves out what belongs to an extension.
+sub own_rows {
+    my ($node) = @_;
+    my ($rows, $err) = run_sql($node, q{SELECT format('SELECT %1$L, r::text FROM %1$s r;', oid::regclass) FROM pg_class
+      WHERE relnamespace = 'pagila_repl'::regnamespace AND relkind IN ('r', 'v', 'm', 'p') ORDER BY oid \\gexec});
+    die "the rows of the extension cannot be read: $err" if $err ne '';
+    return $rows;
 }
 
 # Columns of the newest run, as psql prints them unaligned.

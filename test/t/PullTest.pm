@@ -1,7 +1,8 @@
 # A source with a small bank, a target that copies it, and the frame of every fault test of a pull: hold a run at a place,
 # do something to it, and check what must hold whatever was done.
 #
-#   my $test = PullTest->new('name', proxy => 1);      # options as of PagilaTest::new_pair; rows => transfers in the bank
+#   my $test = PullTest->new('name', proxy => 1);      # options as of PagilaTest::new_pair; rows => transfers in the bank;
+#                                                      # tablespace => folder for the copy
 #   $test->hold('what', 'copy:2');                     # changes the source; a pull is held at the second passing of "copy"
 #   ... $test->{proxy}->rule('cut') ...
 #   $test->fails('what', '08006');                     # lets it go; the run fails with this, and all is as it was
@@ -21,16 +22,30 @@ my $kPatience = 120;
 
 sub new {
     my ($class, $name, %options) = @_;
-    my ($source, $target, $proxy) = new_pair($name, %options, faults => $options{faults} // 1);
-    my $self = bless { name => $name, source => $source, target => $target, proxy => $proxy, held => [],
+    my $faults = $options{faults} // 1;
+    my ($source, $target, $proxy) = new_pair($name, %options, faults => $faults);
+    my $self = bless { name => $name, source => $source, target => $target, proxy => $proxy, faults => $faults,
         dir => PostgreSQL::Test::Utils::tempdir }, $class;
     $self->{gate} = "$self->{dir}/gate";
+    $self->make_tablespace($options{tablespace}) if $options{tablespace};
     $source->safe_psql('pagila', bank($options{rows} // 20000));
     my ($status, $err) = run_sql($target, pull_sql('source', workers => 2));
     $status eq 'succeeded' or die "the first copy failed: $err";
     $self->{old} = copy_of($target);
     ok($self->{old} eq copy_of($source), 'it is exact');
     return $self;
+}
+
+# The bank is in a tablespace, which on the target is the folder given.
+sub make_tablespace {
+    my ($self, $folder) = @_;
+    my %folders = (source => "$self->{dir}/tablespace", target => $folder);
+    for my $side (keys %folders) {
+        mkdir $folders{$side} or die "$folders{$side}: $!";
+        $self->{$side}->safe_psql('pagila', "CREATE TABLESPACE small LOCATION '$folders{$side}'");
+    }
+    $self->{source}->safe_psql('pagila', 'ALTER DATABASE pagila SET default_tablespace = small');
+    return;
 }
 
 # Accounts whose balances always add up to nothing, and where every row tells of the same version.
@@ -124,7 +139,7 @@ sub held {
 sub let_go {
     my ($self) = @_;
     unlink $self->{gate}, glob("$self->{gate}.*");
-    clear_fault($self->{target});
+    clear_fault($self->{target}) if $self->{faults};
     return;
 }
 
@@ -257,8 +272,9 @@ INSERT INTO watch.bad VALUES (:'answer');
 sub readers_saw_only_whole_copies {
     my ($self) = @_;
     # pgbench takes the alarm for the end of its time.
-    $self->{readers}->signal('ALRM');
-    $self->{readers}->finish;
+    my $readers = delete $self->{readers};
+    $readers->signal('ALRM');
+    $readers->finish;
     my @reads = map { [ split / / ] } map { split /\n/, slurp_file($_) } glob("$self->{dir}/read.[0-9]*");
     my @errors = grep { /error|fatal|aborted/i } split /\n/, slurp_file("$self->{dir}/read.err");
     is(scalar @errors, 0, 'no read failed') or diag join "\n", @errors;

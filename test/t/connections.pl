@@ -4,9 +4,11 @@ use strict;
 use warnings;
 use lib 'test/t';
 use FaultProxy;
+use IO::Socket::INET;
 use IPC::Run ();
 use PagilaTest;
 use PostgreSQL::Test::Utils;
+use Socket qw(:DEFAULT);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -27,6 +29,7 @@ only_passwords_let_users_in();
 hosts_can_be_limited();
 silence_ends_and_can_be_cancelled();
 off_host_connections_are_verified();
+old_libpq_is_refused();
 texts_of_the_source_are_harmless();
 passwords_stay_in_mappings();
 done_testing();
@@ -263,20 +266,56 @@ sub silence_ends_and_can_be_cancelled {
     fails('the same with the setting', '08001');
     $target->safe_psql('pagila', "LOAD 'pagila_repl'; ALTER ROLE etl RESET pagila_repl.connect_timeout");
 
-    define_source(server => { port => $proxy->port, connect_timeout => 600 });
     my $accepted = $proxy->state->{accepted};
-    my $caller = start_pull();
-    ok(wait_until(sub { $proxy->state->{accepted} > $accepted }, 60), 'a run waits for a host that says nothing');
-    my $start = time;
-    run_sql($target, 'SELECT pagila_cancel(max(run_id)) FROM pagila_repl.run');
-    ok(wait_until(sub { !$caller->pumpable || (eval { $caller->pump_nb; 1 } && 0) }, $kLimit), 'it can be cancelled');
-    note sprintf('after %.2f s', time - $start);
-    $caller->finish;
-    is(last_run($target, 'status, sqlstate'), 'cancelled|57014', 'and is recorded as cancelled');
-    no_residue($target, 'a connection that was cancelled');
+    cancelled_while_connecting('a host that says nothing', $proxy->port, sub { $proxy->state->{accepted} > $accepted });
     $proxy->pass;
     succeeds('once the host speaks the run succeeds');
     $proxy->stop;
+
+    # Where the queue of those who want to connect is full, packets get no answer.
+    socket(my $deaf, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+    bind($deaf, pack_sockaddr_in(0, INADDR_LOOPBACK)) && listen($deaf, 0) or die "listen: $!";
+    my ($port) = unpack_sockaddr_in(getsockname($deaf));
+    my @queue = map { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Blocking => 0) } 1 .. 4;
+    my $unanswered = sub {
+        my $sent = sprintf('%08X:%04X 02 ', unpack('V', INADDR_LOOPBACK), $port);
+        return scalar(() = slurp_file('/proc/net/tcp') =~ /$sent/g);
+    };
+    ok(wait_until(sub { $unanswered->() > 0 }, 10), 'a host whose queue is full');
+    define_source(server => { port => $port, connect_timeout => 1 });
+    like(fails('a host that does not answer', '08001'), qr/no connection within the time allowed/, 'for it takes too long');
+    my $waiting = $unanswered->();
+    cancelled_while_connecting('a host that does not answer', $port, sub { $unanswered->() > $waiting });
+    return;
+}
+
+sub cancelled_while_connecting {
+    my ($what, $port, $is_connecting) = @_;
+    define_source(server => { port => $port, connect_timeout => 600 });
+    my $caller = start_pull();
+    ok(wait_until($is_connecting, 60), "$what: a run waits for it");
+    my $start = time;
+    run_sql($target, 'SELECT pagila_cancel(max(run_id)) FROM pagila_repl.run');
+    ok(wait_until(sub { !$caller->pumpable || (eval { $caller->pump_nb; 1 } && 0) }, $kLimit), "$what: it can be cancelled");
+    note sprintf('%s: after %.2f s', $what, time - $start);
+    $caller->finish;
+    is(last_run($target, 'status, sqlstate'), 'cancelled|57014', "$what: and is recorded as cancelled");
+    return no_residue($target, "$what: cancelled");
+}
+
+# A libpq that lacks fixes connects to nobody. Here it only says so.
+sub old_libpq_is_refused {
+    my $fake = write_file("$dir/old_libpq.c", "int PQlibVersion(void) { return 150019; }\n");
+    run_command([ 'cc', '-shared', '-fPIC', '-o', "$dir/old_libpq.so", $fake ]);
+    return note 'no C compiler: a libpq that is too old is not tried' unless -e "$dir/old_libpq.so";
+    {
+        local %ENV = (%ENV, LD_PRELOAD => "$dir/old_libpq.so");
+        $target->restart;
+    }
+    define_source();
+    like(fails('a libpq that is too old', '0A000'), qr/libpq 15\.19 is too old to connect with/, 'which is told');
+    $target->restart;
+    succeeds('with the right one');
     return;
 }
 

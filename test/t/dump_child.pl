@@ -62,7 +62,13 @@ sub fails {
     return;
 }
 
+# What pagila_check says of it.
+sub found {
+    return (run_sql($target, q{SELECT status, sqlstate, message FROM pagila_check('source') WHERE subject = 'pg_dump'}))[0];
+}
+
 pulls('with the pg_dump next to the server');
+like(found(), qr/^ok\|\|pg_dump \d+$/, 'with the pg_dump next to the server: pagila_check says so');
 $before = copy_of($target);
 is(index($before, 'item 99') >= 0, 1, 'there is something to lose');
 $source->safe_psql('pagila', 'CREATE TABLE shop.later ()');
@@ -72,20 +78,23 @@ $source->safe_psql('pagila', 'CREATE TABLE shop.later ()');
 #
 
 fake('old', '', 14);
-fails('too old', '0A000', qr/pg_dump 14 is too old for the source, which is version \d+\n.*\nHINT:.*postgresql-client-\d+/);
+fails('too old', '0A000', qr/pg_dump 14 is too old for the source, which is version \d+: "\S+\/old"\nHINT:.*postgresql-client-\d+/);
+is(found(), "error|0A000|pg_dump 14 is too old for the source, which is version 15: \"$dir/old\"", 'too old: pagila_check says so');
 use_pg_dump("$dir/none");
 fails('missing', '58P01', qr/could not run .*none.*\n.*HINT:.*pagila_repl\.pg_dump/s);
+like(found(), qr/^error\|58P01\|could not run ".*none": No such file/, 'missing: pagila_check says so');
 use_pg_dump("$bindir/psql");
 fails('another program', '58P01', qr/is not pg_dump/);
 write_file("$dir/unloadable", "#!/bin/sh\necho 'pg_dump: error while loading shared libraries: libpq.so.5' >&2\nexit 127\n");
 chmod 0755, "$dir/unloadable";
 use_pg_dump("$dir/unloadable");
-fails('not to be loaded', '58P01', qr/is not pg_dump\nDETAIL:  .*libpq\.so\.5/);
+fails('not to be loaded', '58P01', qr/is not pg_dump: .*libpq\.so\.5/);
 write_file("$dir/text", 'words');
 use_pg_dump("$dir/text");
 fails('not executable', '42501');
 chmod 0755, "$dir/text";
 fails('no program', '58030');
+like(found(), qr/^error\|58030\|could not run/, 'no program: pagila_check says so');
 
 #
 # It fails, or lies
@@ -107,6 +116,11 @@ fake('arguments', qq{exec '$real' "\$\@" --data-only});
 fails('bad arguments', '38000', qr/cannot be used together/);
 fake('data', qq{for a; do shift; [ "\$a" = --schema-only ] || set -- "\$\@" "\$a"; done; exec '$real' "\$\@"});
 fails('prints rows', 'XX000', qr/has printed rows/);
+fake('newer', qq{'$real' "\$\@" | sed 's/^CREATE VIEW shop.first_items AS/CREATE VIEW shop.first_items NEWLY/'});
+fails('speaks of a view in words of a newer version', '42601',
+    qr/syntax error in a statement of the dump\nCONTEXT:  line \d+, VIEW shop\.first_items\npg_dump of server "source"/);
+fake('other', qq{'$real' "\$\@" | sed 's/shop.item_name(integer) RETURNS text/shop.item_name(integer) RETURNS texts/'});
+fails('makes a function of an unknown type', '42704', qr/CONTEXT:  pg_dump of server "source", line \d+, FUNCTION shop\.item_name\(integer\)/);
 fake('nothing', 'exit 0');
 fails('prints nothing', '38000', qr/has not printed the whole shape/);
 

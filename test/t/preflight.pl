@@ -41,7 +41,7 @@ my $before = copy_of($target);
 #
 
 is((run_sql($target, q{SELECT string_agg(subject, ', ') FROM pagila_check('source') WHERE status = 'ok'}))[0],
-    'connection, version, recovery, same database, encoding, default collation, rights, table, extension, collation, role, '
+    'connection, version, pg_dump, recovery, same database, encoding, default collation, rights, table, extension, collation, role, '
       . 'tablespace, access method, foreign server, language', 'all that is looked at is fine');
 is((run_sql($target, q{SELECT count(*) FROM pagila_check('source') WHERE status <> 'ok'}))[0], 0, 'and nothing else is said');
 like(found('connection'), qr/^ok\|\|connected to 127\.0\.0\.1:\d+\/pagila as role "$user"$/, 'it says what it is connected to');
@@ -91,6 +91,17 @@ on_source('DROP SCHEMA stock');
 #
 # What the objects need here
 #
+
+# Not relocatable, as the schema that it would have to be moved to with the next run.
+on_source('CREATE EXTENSION xml2 SCHEMA shop');
+for my $is_here (0, 1) {
+    my $what = 'an extension that cannot be moved, ' . ($is_here ? 'here' : 'to be created here');
+    on_target('CREATE EXTENSION xml2 SCHEMA shop') if $is_here;
+    is(found('extension'), 'error|0A000|extension "xml2" cannot be moved, and its schema "shop" is to be replaced', $what);
+    refused('0A000', qr/extension "xml2" cannot be moved, and its schema "shop" is to be replaced/, $what, with => { schemas => q{'{shop}'} });
+    is(found('extension', selection => q{schemas => '{public}'}), 'ok||all extensions that are needed are here', "$what: elsewhere it may be");
+}
+$_->safe_psql('pagila', 'DROP EXTENSION xml2') for $source, $target;
 
 my %missing = (
     'an extension' => [ extension => 'CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE TABLE shop.t (h ext.hstore[])',
@@ -178,7 +189,18 @@ on_source(q{DROP PUBLICATION news, sport; ALTER DEFAULT PRIVILEGES REVOKE SELECT
     ALTER SUBSCRIPTION paper SET (slot_name = NONE); DROP SUBSCRIPTION paper});
 
 on_source('CREATE EXTENSION hstore SCHEMA shop; CREATE SCHEMA theirs; ALTER EXTENSION hstore ADD SCHEMA theirs; CREATE TABLE theirs.t (i int)');
-is(found('left out'), 'warning||relation in the schema of an extension left out: theirs.t', 'a schema of an extension is left to it');
+on_source('CREATE FUNCTION theirs.f() RETURNS int LANGUAGE sql RETURN 1; CREATE TYPE theirs.e AS ENUM (); CREATE DOMAIN theirs.d AS int');
+my @theirs = ('function in the schema of an extension left out: theirs.f()', 'relation in the schema of an extension left out: theirs.t',
+    '2 types in schemas of extensions left out: theirs.d, theirs.e');
+is(found('left out'), join("\n", sort map { "warning||$_" } @theirs), 'a schema of an extension is left to it');
+on_target('CREATE EXTENSION hstore SCHEMA shop');
+is((run_sql($target, pull_sql('source', on_modified => q{'overwrite'}, on_unmanaged => q{'drop'})))[0], 'succeeded', 'which is no obstacle');
+like(last_run($target, 'message'), qr/\Q$_\E(;|$)/, "and said: $_") for @theirs;
+is(on_target(q{SELECT count(*) FROM pg_namespace WHERE nspname = 'theirs'}), '0', 'nothing of it is copied');
+on_source('CREATE VIEW shop.of_theirs AS SELECT * FROM theirs.t');
+like((run_sql($target, pull_sql('source')))[1], qr/2BP01: .*left out\nDETAIL:  view shop\.of_theirs depends on table theirs\.t/, 'what depends on it is');
+on_source('DROP VIEW shop.of_theirs');
+$before = copy_of($target);
 on_source('ALTER EXTENSION hstore DROP SCHEMA theirs; DROP EXTENSION hstore; DROP SCHEMA theirs CASCADE');
 
 #

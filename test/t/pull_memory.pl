@@ -30,6 +30,7 @@ $source->safe_psql('pagila', qq{DROP TABLE public.wide; CREATE TABLE public.gian
   INSERT INTO public.giant SELECT 1, decode(repeat(md5('x'), $giant * 1024 * 1024 / 16), 'hex')});
 watched("a value of $giant MB", $limit + 5 * $giant * 1024);
 errors();
+limited();
 done_testing();
 
 # A pull, and the most memory that any of its processes had.
@@ -71,9 +72,9 @@ sub watched {
 
 # Where there is no memory any more.
 sub errors {
-    $source->safe_psql('pagila', 'DROP TABLE public.giant; INSERT INTO public.small VALUES (0, NULL)');
+    $source->safe_psql('pagila', 'DROP TABLE public.giant; INSERT INTO public.small VALUES (0, NULL); ALTER TABLE public.small ADD PRIMARY KEY (id)');
     my $before = copy_of($target);
-    for my $point (qw(connect:1 snapshot:1 shape:1 copy:1 rows:1 verify:1 publish:1)) {
+    for my $point (qw(connect:1 snapshot:1 shape:1 copy:1 rows:1 index:1 verify:1 publish:1)) {
         my $what = "no memory at $point";
         set_fault($target, "$point:bad_alloc");
         my ($out, $err) = run_sql($target, pull_sql('source', workers => 2));
@@ -85,6 +86,32 @@ sub errors {
     clear_fault($target);
     ok(copy_of($target) eq $before, 'no memory: target unchanged');
     watched('after that', $limit);
+    return;
+}
+
+# Where the operating system gives no more.
+sub limited {
+    my $what = 'a limit on the address space';
+    $source->safe_psql('pagila', q{CREATE TABLE public.large AS SELECT 1 AS id, repeat('x', 50 * 1024 * 1024) AS t});
+    my $before = copy_of($target);
+    my $gate = write_file(PostgreSQL::Test::Utils::tempdir . '/gate', '');
+    set_fault($target, "copy:1:wait:$gate");
+    my ($run, $err) = run_sql($target, pull_sql('source', workers => 2, wait => 'false'));
+    is($run, 'running', "$what: a run is under way") or diag $err;
+    ok(wait_until(sub { scalar(my @held = glob("$gate.*")) }, 60), "$what: it is about to copy");
+    for my $pid (run_processes($target)) {
+        my ($size) = read_all("/proc/$pid/status") =~ /^VmSize:\s+(\d+)/m or next;
+        system_or_bail('prlimit', '--pid', $pid, '--as=' . ($size + 8 * 1024) * 1024);
+    }
+    unlink $gate, glob("$gate.*");
+    ok(wait_until(sub { last_run($target, 'status') ne 'running' }, 60), "$what: it ends");
+    is(last_run($target, 'status, sqlstate'), 'failed|53200', "$what: recorded")
+      or diag last_run($target, 'error_message, error_detail, error_context');
+    no_residue($target, $what);
+    no_source_residue($source, $what);
+    clear_fault($target);
+    ok(copy_of($target) eq $before, "$what: target unchanged");
+    watched("$what, next run", $limit + 5 * 50 * 1024);
     return;
 }
 

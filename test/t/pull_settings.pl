@@ -30,7 +30,8 @@ sub timeouts_of_others {
         for my $scope ("ROLE $user", 'DATABASE pagila', "ROLE $user IN DATABASE pagila") {
             my $what = "settings of $scope on the $side";
             my $node = $test->{$side};
-            my $point = $scope =~ /IN/ ? 'verify:1' : $scope =~ /DATABASE/ ? 'copy:1' : 'index:1';
+            my %points = (source => [qw(snapshot:1 copy:1 verify:1)], target => [qw(index:1 copy:1 publish:1)]);
+            my $point = $points{$side}[ $scope =~ /IN/ ? 2 : $scope =~ /DATABASE/ ? 1 : 0 ];
             # The connections of this test have them too, but for what they say otherwise.
             local $ENV{PGOPTIONS} = '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0'
               . ' -c idle_session_timeout=0 -c default_transaction_read_only=off -c session_replication_role=origin'

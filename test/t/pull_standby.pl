@@ -74,6 +74,7 @@ sub to_a_standby {
     my $copy = standby_of($target, 'standby_of_target', '');
     my ($out, $err) = run_sql($copy, pull_sql('source', workers => 2));
     is(sqlstate_of($err), '25006', 'no run on a standby');
+    is(sqlstate_of((run_sql($copy, load_sql('/nowhere.sql')))[1]), '25006', 'nor a load');
     is($copy->safe_psql('pagila', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pagila%'"), 0,
         'nor any process of one');
     # A run on the primary comes through to it.

@@ -12,6 +12,19 @@ my @themes = map { s{.*/|\.sql$}{}gr } grep { !/prepare_|left_out/ } sort glob('
 my ($source, $target) = new_pair('torture', conf => "autovacuum = off\n", source => { conf => "wal_level = logical\n" });
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
 
+# What databases may be set to, and what a run must not mind; and what tests see instead.
+my %settings = (DateStyle => 'SQL, DMY', IntervalStyle => 'sql_standard', extra_float_digits => '-3', bytea_output => 'escape', TimeZone => 'Asia/Tokyo',
+    xmlbinary => 'hex', xmloption => 'document', array_nulls => 'off', transform_null_equals => 'on', client_encoding => 'latin1',
+    standard_conforming_strings => 'off', quote_all_identifiers => 'on', search_path => 'nowhere', row_security => 'off',
+    default_toast_compression => 'lz4', session_replication_role => 'replica', default_transaction_isolation => 'serializable',
+    default_tablespace => 'torture "space"', check_function_bodies => 'off');
+my $usual = '';
+
+sub set_up_badly {
+    my ($node, $db) = @_;
+    return $node->safe_psql('postgres', join('', map { "ALTER DATABASE $db SET $_ TO '$settings{$_}';\n" } sort keys %settings));
+}
+
 sub run_file {
     my ($node, $db, $name) = @_;
     my ($out, $err) = run_command([ 'psql', '-Xqo', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', "test/torture/$name.sql" ]);
@@ -22,6 +35,7 @@ sub run_file {
 # its root all together.
 sub text_of {
     my ($node, $db) = @_;
+    local $ENV{PGOPTIONS} = $usual;
     my $dump = dump_text($node, $db);
     $dump =~ s/^--\n-- Name: [^\n]*\bsource; Type: (SERVER|USER MAPPING); .*?\n\n\n(ALTER SERVER source OWNER TO \w+;\n\n)?//msg;
     my %rows;
@@ -32,6 +46,7 @@ sub text_of {
 # Rows of materialized views, which pg_dump does not tell.
 sub views_of {
     my ($node, $db) = @_;
+    local $ENV{PGOPTIONS} = $usual;
     return $node->safe_psql($db, q{
         SELECT format('SELECT %L, count(*), md5(string_agg(v::text, E''\n'' ORDER BY v::text COLLATE "C")) FROM %s v', c.oid::regclass, c.oid::regclass)
           FROM pg_class c WHERE relkind = 'm' AND relispopulated ORDER BY c.oid::regclass::text COLLATE "C" \gexec});
@@ -61,10 +76,12 @@ sub pulls {
 # The source, and what a copy needs first
 #
 
+$usual = join(' ', map { "-c $_=" . $source->safe_psql('pagila', "SHOW $_") =~ s/([ "\\])/\\$1/gr } sort keys %settings);
 run_file($_, 'postgres', 'prepare_cluster') for $source, $target;
 run_file($_, 'pagila', 'prepare_database') for $source, $target;
 run_file($source, 'pagila', $_) for @themes;
 %expected = (text => text_of($source, 'pagila'), views => views_of($source, 'pagila'));
+set_up_badly($_, 'pagila') for $source, $target;
 cmp_ok(scalar(() = $expected{views} =~ /^/mg), '>', 30, 'there are materialized views');
 my %kinds = map { $_ => 1 } $expected{text} =~ /; Type: ([A-Z ]+); Schema: /g;
 # Those of pg_dump 15, but for large objects, security labels and what belongs to the database.
@@ -83,12 +100,13 @@ for my $kind ('ACL', 'AGGREGATE', 'CAST', 'CHECK CONSTRAINT', 'COLLATION', 'COMM
 $target->safe_psql('postgres', 'CREATE DATABASE loaded');
 $target->safe_psql('loaded', 'CREATE EXTENSION pagila_repl');
 run_file($target, 'loaded', 'prepare_database');
+set_up_badly($target, 'loaded');
 # From here on the source has what a copy goes without.
 run_file($source, 'pagila', 'left_out');
 # The second in the form of INSERTs.
 for my $form ([], [ '--column-inserts', '--rows-per-insert=7' ]) {
     my $what = join(' ', 'load of pg_dump', @$form);
-    system_or_bail('pg_dump', '--no-sync', '--exclude-schema=pagila_repl', '-f', "$dir/dump.sql", @$form, $source->connstr('pagila'));
+    system_or_bail('pg_dump', '--no-sync', '--encoding=UTF8', '--exclude-schema=pagila_repl', '-f', "$dir/dump.sql", @$form, $source->connstr('pagila'));
     my ($out, $err) = run_sql($target, load_sql("$dir/dump.sql", undef, force => 'true'), db => 'loaded');
     is($out, 'succeeded', "$what: succeeded") or diag $err;
     is_copy($target, 'loaded', $what);
@@ -126,6 +144,7 @@ is_copy($target, 'pagila', 'part of it, by two workers');
 no_residue($target, 'after the pulls');
 no_source_residue($source, 'after the pulls');
 
+$ENV{PGOPTIONS} = $usual;
 $target->safe_psql('pagila', 'CREATE EXTENSION amcheck');
 $target->command_ok([ 'pg_amcheck', '--host', $target->host, '--port', $target->port, '--heapallindexed', 'pagila' ],
     'indexes hold what the tables hold');

@@ -67,6 +67,10 @@ TEST(Complaint, HasTheSqlstateOfItsCause) {
       {"pg_dump: error: query failed: ERROR:  canceling statement due to lock timeout", "55P03"},
       {"pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout", "55P03"},
       {"pg_dump: error: query failed: ERROR:  permission denied for table t", "42501"},
+      {"pg_dump: error: query failed: ERROR:  character with byte sequence 0xe2 0x82 0xac in encoding \"UTF8\" has no "
+       "equivalent in encoding \"LATIN1\"",
+       "22P05"},
+      {"pg_dump: error: query failed: ERROR:  invalid byte sequence for encoding \"UTF8\": 0xe9", "22021"},
       {"pg_dump: error: query failed: ERROR:  could not import the requested snapshot", "55000"},
       {"pg_dump: error: aborting because of server version mismatch", "0A000"},
       {"pg_dump: error: no matching extensions were found", "42704"},

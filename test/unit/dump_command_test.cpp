@@ -57,6 +57,16 @@ TEST(DumpCommand, NamesNoSchemaOfAWholeDatabaseButOurOwn) {
   EXPECT_TRUE(has(arguments, "--exclude-schema=\"pagila_repl\""));
 }
 
+TEST(DumpCommand, LeavesSchemasOfExtensionsToThem) {
+  SourceCatalog catalog;
+  catalog.schemas = {"app"};
+  catalog.extension_schemas = {"of.an*\"extension\""};
+  EXPECT_TRUE(has(dump_arguments({}, catalog), "--exclude-schema=\"of.an*\"\"extension\"\"\""));
+  DumpCommand command;
+  command.whole_database = false;
+  EXPECT_FALSE(has_option(dump_arguments(command, catalog), "--exclude-schema"));
+}
+
 TEST(DumpCommand, NamesEachWantedSchemaAndEachRelationLeftOut) {
   SourceCatalog catalog;
   catalog.schemas = {"a.b", "c\"d"};

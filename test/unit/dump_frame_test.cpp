@@ -49,6 +49,20 @@ TEST(DumpFrame, KnowsHeaderAndTrailer) {
     }
 }
 
+TEST(DumpFrame, TellsWhatEachStatementMakes) {
+  Pass pass = read_all(
+      "SET a = 1;\n--\n-- Name: titles; Type: VIEW; Schema: shop; Owner: alice\n--\n\nCREATE VIEW shop.titles;\n"
+      "ALTER TABLE shop.titles OWNER TO alice;\n--\n-- Name: a; Type: b; Type: EVENT TRIGGER; Schema: -; Owner: -\n--\n"
+      "CREATE EVENT TRIGGER \"a; Type: b\";\n-- Name: cut\nSELECT 1;\n -- Name: not; Type: ALONE; Schema: -; Owner: -\n"
+      "SELECT 2;\n",
+      1);
+  ASSERT_FALSE(pass.error) << pass.error->message;
+  std::vector<std::string> objects;
+  for (const Pass::Item &item : pass.items) objects.push_back(item.object);
+  EXPECT_EQ(objects, (std::vector<std::string>{"", "VIEW shop.titles", "VIEW shop.titles", "EVENT TRIGGER a; Type: b",
+                                               "object cut", "object cut"}));
+}
+
 TEST(DumpFrame, PassesOverRestrictLines) {
   for (std::string dump :
        {"\\restrict a1B\nSELECT 1;\n\\unrestrict a1B\n", "  \\restrict\ta \r\nSELECT 1;\n\t\\unrestrict a",

@@ -1,0 +1,21 @@
+// Puts settings into requests.
+
+#include "run/request_settings.hpp"
+
+#include "settings.hpp"
+
+namespace pagila_repl {
+
+void take_settings(RunOptions &options) {
+  options.swap_budget_ms = swap_budget_setting();
+  options.run_timeout_ms = run_timeout_setting();
+}
+
+void take_settings(ReplicateRequest &request) {
+  take_settings(static_cast<RunOptions &>(request));
+  request.workers = workers_setting();
+  request.connect_timeout_ms = connect_timeout_setting();
+  request.stall_timeout_ms = stall_timeout_setting();
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,324 @@
+// A scheduler: looks at the jobs of its database once.
+//
+// It runs as the bootstrap superuser, executes nothing but statements of this extension, as its owner, and ends after some
+// milliseconds, so that nobody who drops the database waits for it.
+
+#include "run/scheduler.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "core/job.hpp"
+#include "pg/boundary.hpp"
+#include "pg/compat.hpp"
+#include "pg/fault.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "run/job_request.hpp"
+#include "run/job_schedule.hpp"
+#include "run/job_table.hpp"
+#include "run/launcher.hpp"
+#include "run/launcher_state.hpp"
+#include "run/leader.hpp"
+#include "run/run.hpp"
+#include "settings.hpp"
+#include "target/history.hpp"
+#include "target/leftovers.hpp"
+#include "target/target_lock.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+// What could not be removed, because someone still uses it, is tried again so much later.
+constexpr int64_t kSweepAgainSeconds = 30;
+constexpr int64_t kLockedAgainSeconds = 2;
+
+// However long others hold locks here.
+constexpr int kMostMs = 60000;
+
+template <class Body>
+void in_durable_transaction(Body body) {
+  in_transaction([&] {
+    set_local("synchronous_commit", "on");
+    set_local("lock_timeout", "5s");
+    body();
+  });
+}
+
+std::vector<Job> jobs() {
+  return in_transaction([] { return read_jobs(); });
+}
+
+JobSchedule schedule_of(const Job &job) { return JobSchedule(job.schedule, job.time_zone); }
+
+JobRun run_of(const Job &job) { return JobRun{MyDatabaseId, job.owner, *job.current_run}; }
+
+void log(const std::string &text) {
+  const char *message = text.c_str();
+  guarded([message] { ereport(LOG, (errmsg_internal("%s", message))); });
+}
+
+void check_written(bool written) {
+  if (!written) throw Error("55P03", "someone is changing the job");
+}
+
+void suspend(Job job, const std::string &why) {
+  job.state.suspended_because = why;
+  in_durable_transaction([&] { check_written(write_state(job)); });
+  log("pagila_repl job \"" + job.name + "\" is suspended: " + why);
+}
+
+// Jobs that run by interval wait as long as they would have waited, others for a time of day that may come sooner now.
+std::optional<int64_t> moved(const Job &job, int64_t seconds) {
+  int64_t next = *job.state.next_run_at;
+  JobSchedule schedule = schedule_of(job);
+  if (schedule.is_interval()) return next + seconds;
+  std::optional<int64_t> first = schedule.first(job_clock());
+  return seconds < 0 && first ? std::min(*first, next) : next;
+}
+
+void move_with_clock(int64_t seconds) {
+  if (seconds == 0) return;
+  in_durable_transaction([&] {
+    for (Job &job : read_jobs()) {
+      if (!job.state.next_run_at) continue;
+      try {
+        job.state.next_run_at = moved(job, seconds);
+      } catch (const Error &error) {
+        // A schedule that is none; what becomes of it is decided when the job is due.
+        if (error.sqlstate != "22023") throw;
+      }
+      // Who is changing it finds out by what the clock says now.
+      (void)write_state(job);
+    }
+  });
+}
+
+//
+// Runs that have ended
+//
+
+// A leader that was told to terminate, though the server was to go on, is not to come back at once.
+bool is_from_before_restart(const std::string &finished_at) {
+  return in_transaction([&] {
+    return query_value("SELECT 1 WHERE $1::timestamptz < pg_catalog.pg_postmaster_start_time()", {finished_at})
+        .has_value();
+  });
+}
+
+// How the run of the job ended; none if it has not.
+std::optional<RunEnd> end_of(const Job &job) {
+  // What its leader still has to clean up is part of it. What it has recorded is certain once it is gone.
+  if (is_job_run_alive(run_of(job))) return {};
+  std::vector<Row> rows = in_transaction([&] {
+    return as_extension_owner([&] {
+      return query(
+          "SELECT status, sqlstate, error_message, finished_at::text FROM pagila_repl.run WHERE run_id = $1::bigint",
+          {std::to_string(*job.current_run)});
+    });
+  });
+  if (rows.empty()) {
+    Error error("55000", "the leader of the run could not start", {}, "See the server's log.");
+    in_durable_transaction([&] { record_failed_start(job, error); });
+    return RunEnd{RunStatus::failed, error.sqlstate, error.message};
+  }
+  RunEnd end{RunStatus::running, rows[0][1].value_or(""), rows[0][2].value_or("")};
+  for (RunStatus status : {RunStatus::succeeded, RunStatus::skipped, RunStatus::failed, RunStatus::cancelled,
+                           RunStatus::aborted, RunStatus::crashed})
+    if (*rows[0][0] == name_of(status)) end.status = status;
+  if (end.status == RunStatus::running) return {};
+  if (end.status == RunStatus::aborted && !is_from_before_restart(*rows[0][3])) end.status = RunStatus::cancelled;
+  return end;
+}
+
+// The job's run has ended so.
+void settle(const Job &job, const RunEnd &end) {
+  int64_t now = job_clock();
+  RetryPolicy policy{retry_delay_setting(), max_retry_delay_setting()};
+  std::optional<int64_t> regular;
+  std::optional<std::string> bad_schedule;
+  try {
+    regular = in_transaction([&] { return schedule_of(job).next(job.current_due_at.value_or(now), now); });
+  } catch (const Error &error) {
+    bad_schedule = error.message;
+  }
+  JobState state = after_run(job.state, end, regular, now, policy, random_fraction());
+  if (bad_schedule) state.suspended_because = bad_schedule;
+  in_durable_transaction([&] { check_written(end_run_of(job, state)); });
+  if (state.suspended_because && !job.state.suspended_because)
+    log("pagila_repl job \"" + job.name + "\" is suspended: " + *state.suspended_because);
+}
+
+//
+// Jobs that are due
+//
+
+bool is_startable(const Job &job) {
+  return job.enabled && !job.state.suspended_because && !job.current_run && job.state.next_run_at;
+}
+
+// No role can keep others from their turn.
+Job take_next(std::vector<Job> &due) {
+  std::map<uint32_t, int> under_way;
+  for (const Job &job : due) under_way[job.owner] = job_runs_of(job.owner);
+  auto first = std::min_element(due.begin(), due.end(), [&](const Job &one, const Job &other) {
+    return std::make_pair(under_way[one.owner], *one.state.next_run_at) <
+           std::make_pair(under_way[other.owner], *other.state.next_run_at);
+  });
+  Job next = *first;
+  due.erase(first);
+  return next;
+}
+
+void fail_to_start(const Job &job, const Error &error) {
+  in_durable_transaction([&] { record_failed_start(job, error); });
+  settle(job, {RunStatus::failed, error.sqlstate, error.message});
+}
+
+// Someone called for a run of it, which will do for this time.
+void pass_over(Job job) {
+  int64_t now = job_clock();
+  in_durable_transaction([&] {
+    job.state.next_run_at = schedule_of(job).next(*job.state.next_run_at, now);
+    check_written(write_state(job));
+  });
+}
+
+struct EnoughUnderWay {};
+
+// Throws EnoughUnderWay.
+void start(Job job) {
+  if (in_transaction([&] { return is_job_running(job.id); })) return pass_over(job);
+  if (std::optional<std::string> reason = in_transaction([&] { return why_not(job); })) return suspend(job, *reason);
+  bool started = false;
+  try {
+    in_durable_transaction([&] {
+      int64_t run_id = next_run_id();
+      if (!add_job_run(JobRun{MyDatabaseId, job.owner, run_id})) throw EnoughUnderWay();
+      job.current_run = run_id;
+      job.current_due_at = *job.state.next_run_at;
+      begin_run_of(job);
+    });
+    PR_FAULT("schedule");
+    JobRun run = run_of(job);
+    int64_t id = job.id;
+    started = guarded([run, id] { return start_leader_of_job(run, id); });
+  } catch (...) {
+    if (job.current_run) remove_job_run(run_of(job));
+    throw;
+  }
+  if (started) return;
+  remove_job_run(run_of(job));
+  fail_to_start(job, Error("53000", "no background worker slot is free for the leader of the run", {},
+                           "Raise \"max_worker_processes\"."));
+}
+
+// Does it unless someone is changing the job; then it is to be done soon. Nobody is waited for: other jobs are due too.
+template <class Body>
+void unless_locked(SchedulerReport &report, Body body) {
+  try {
+    body();
+  } catch (const Error &error) {
+    if (error.sqlstate != "55P03") throw;
+    report.next_due = job_clock() + kLockedAgainSeconds;
+  }
+}
+
+void start_due(SchedulerReport &report) {
+  int64_t now = job_clock();
+  std::vector<Job> due = jobs();
+  due.erase(std::remove_if(due.begin(), due.end(),
+                           [now](const Job &job) { return !is_startable(job) || *job.state.next_run_at > now; }),
+            due.end());
+  while (!due.empty()) {
+    try {
+      unless_locked(report, [&] { start(take_next(due)); });
+    } catch (const EnoughUnderWay &) {
+      report.waits_for_turn = true;
+      return;
+    }
+  }
+}
+
+void look_again_at(SchedulerReport &report, int64_t time) {
+  report.next_due = report.next_due == 0 ? time : std::min<int64_t>(report.next_due, time);
+}
+
+// Those whose time has come wait for something else.
+void find_next_due(SchedulerReport &report) {
+  int64_t now = job_clock();
+  for (const Job &job : jobs())
+    if (is_startable(job) && *job.state.next_run_at > now) look_again_at(report, *job.state.next_run_at);
+}
+
+void look(int scheduler, int64_t clock_moved) {
+  SchedulerReport report{};
+  in_transaction([] { check_version(); });
+  move_with_clock(clock_moved);
+  report.clock_noted = true;
+  write_report(scheduler, report);
+  in_transaction([] { mark_crashed_runs(0); });
+  bool settled = false;
+  for (const Job &job : jobs()) {
+    std::optional<RunEnd> end = job.current_run ? end_of(job) : std::nullopt;
+    if (!end) continue;
+    unless_locked(report, [&] { settle(job, *end); });
+    settled = true;
+  }
+  start_due(report);
+  find_next_due(report);
+  PR_FAULT("tick");
+  if (settled) in_transaction([] { forget_old_runs(); });
+  if (!sweep(0)) look_again_at(report, job_clock() + kSweepAgainSeconds);
+  report.done = true;
+  write_report(scheduler, report);
+}
+
+}  // namespace
+
+BackgroundWorkerHandle *start_scheduler(int number, SchedulerOrder order) {
+  BackgroundWorker worker;
+  memset(&worker, 0, sizeof worker);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = BGW_NEVER_RESTART;
+  strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, "pagila_repl_scheduler_main", sizeof worker.bgw_function_name);
+  strlcpy(worker.bgw_name, "pagila_repl scheduler", sizeof worker.bgw_name);
+  strlcpy(worker.bgw_type, "pagila_repl scheduler", sizeof worker.bgw_type);
+  worker.bgw_main_arg = Int32GetDatum(number);
+  static_assert(sizeof order <= BGW_EXTRALEN);
+  memcpy(worker.bgw_extra, &order, sizeof order);
+  worker.bgw_notify_pid = MyProcPid;
+  BackgroundWorkerHandle *handle;
+  return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
+}
+
+}  // namespace pagila_repl
+
+using namespace pagila_repl;
+
+void pagila_repl_scheduler_main(Datum argument) {
+  int number = DatumGetInt32(argument);
+  SchedulerOrder order;
+  memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
+  pqsignal(SIGTERM, die);
+  BackgroundWorkerUnblockSignals();
+  BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
+  // Others wait for their turn.
+  limit_run(kMostMs);
+  entry([&] {
+    if (in_transaction([] { return has_extension(); }))
+      look(number, order.clock_moved);
+    else
+      write_report(number, SchedulerReport{true, true, false, 0});
+  });
+}
