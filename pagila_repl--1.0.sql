@@ -229,7 +229,7 @@ COMMENT ON TABLE pagila_repl.job IS 'what is to be done again and again, and how
 COMMENT ON COLUMN pagila_repl.job.job_id IS 'number of the job';
 COMMENT ON COLUMN pagila_repl.job.job_name IS 'its name, by which functions know it';
 COMMENT ON COLUMN pagila_repl.job.owner_oid IS 'role that scheduled it and that its runs run as';
-COMMENT ON COLUMN pagila_repl.job.database_oid IS 'database it was made in; in a copy of that database it does not run';
+COMMENT ON COLUMN pagila_repl.job.database_oid IS 'database it runs in; in a copy of that database it does not, until it is enabled there';
 COMMENT ON COLUMN pagila_repl.job.kind IS 'what its runs do: replicate or load';
 COMMENT ON COLUMN pagila_repl.job.source_server IS 'foreign server that is replicated from';
 COMMENT ON COLUMN pagila_repl.job.schema_file IS 'first dump file of a load';

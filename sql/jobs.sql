@@ -223,9 +223,10 @@ SELECT pg_temp.attempt();
 SELECT format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()) \gexec
 SELECT pg_temp.attempt();
 UPDATE pagila_repl.job SET database_oid = 1 WHERE job_name = 'shop';
+SELECT pagila_run_job('shop');
 SELECT pg_temp.attempt();
-UPDATE pagila_repl.job SET owner_oid = 1, database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
- WHERE job_name = 'shop';
+SELECT job_name FROM pagila_repl.job WHERE database_oid = 1;
+UPDATE pagila_repl.job SET owner_oid = 1 WHERE job_name = 'shop';
 SELECT pg_temp.attempt();
 SELECT owner FROM pagila_repl.job_status WHERE job_name = 'shop';
 UPDATE pagila_repl.job SET owner_oid = 'regress_pagila_job_one'::regrole WHERE job_name = 'shop';

@@ -172,6 +172,8 @@ Job altered_job(const Job &before, FunctionCallInfo fcinfo) {
   if (!PG_ARGISNULL(6)) job.time_zone = time_zone_argument(fcinfo, 6);
   std::optional<int64_t> first = first_time(job);
   job.options = merged(job.options, options_argument(fcinfo, 7));
+  // Whoever enables it in a copy of its database wants it to run there.
+  if (to_enable) job.database = MyDatabaseId;
   check_may_run(job);
   check_options(job);
   job.options = without_nulls(job.options);

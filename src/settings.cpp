@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <optional>
 
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
@@ -38,6 +39,7 @@ int max_retry_delay = 900;
 int history_minutes = 30 * 24 * 60;
 int history_runs = 10000;
 bool defined = false;
+std::optional<std::string> callers_pg_dump;
 
 // What is wrong with a list of directories, null if nothing is. Server code.
 const char *mistake_in(const char *list) {
@@ -160,8 +162,10 @@ void use_timeouts(int connect, int stall) {
   connect_timeout = connect;
   stall_timeout = stall;
 }
+void use_pg_dump(const std::string &path) { callers_pg_dump = path; }
+void use_disk_reserve(int megabytes) { disk_reserve = megabytes; }
 int workers_setting() { return workers; }
-std::string pg_dump_setting() { return text_of(pg_dump); }
+std::string pg_dump_setting() { return callers_pg_dump ? *callers_pg_dump : text_of(pg_dump); }
 int disk_reserve_setting() { return disk_reserve; }
 std::string time_zone_setting() { return text_of(time_zone); }
 int max_concurrent_runs_setting() { return max_concurrent_runs; }

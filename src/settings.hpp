@@ -12,8 +12,10 @@ int swap_budget_setting();
 int connect_timeout_setting();
 int stall_timeout_setting();
 int run_timeout_setting();
-// In a leader or worker: those of its caller. In milliseconds.
+// In a leader or worker: those of its caller. Timeouts in milliseconds.
 void use_timeouts(int connect, int stall);
+void use_pg_dump(const std::string &path);
+void use_disk_reserve(int megabytes);
 // How many processes do the steps of a replication.
 int workers_setting();
 // Path of pg_dump; empty: the one next to the server.

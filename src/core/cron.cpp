@@ -79,7 +79,8 @@ std::optional<int64_t> Cron::next(int64_t after, const UtcOffset &offset) const 
 std::optional<int64_t> Cron::next_of_given_hours(int64_t after, const UtcOffset &offset) const {
   int64_t latest_shown = after + offset(after);
   for (const Span &span : spans(after - kMostShift, after + 1, offset))
-    latest_shown = std::max(latest_shown, span.end - 1 + span.offset);
+    // The last one may be empty: it begins where the clocks change next.
+    if (span.begin < span.end) latest_shown = std::max(latest_shown, span.end - 1 + span.offset);
   std::optional<int64_t> local = next_local(latest_shown + 1);
   if (!local) return std::nullopt;
   int64_t near = *local - offset(*local - offset(*local));

@@ -7,7 +7,11 @@ namespace pagila_repl {
 void pack(Packer &out, const RunOptions &options) {
   out.put(options.force).put(options.verify_content).put(options.overwrite_modified).put(options.drop_unmanaged);
   out.put(options.drop_dependents).put(options.keep_owners).put_number(options.swap_budget_ms);
-  out.put_number(options.run_timeout_ms).put_number(options.job).put_number(options.run_id);
+  out.put_number(options.run_timeout_ms)
+      .put(options.pg_dump)
+      .put_number(options.disk_reserve_mb)
+      .put_number(options.job)
+      .put_number(options.run_id);
 }
 
 void unpack(Unpacker &in, RunOptions &options) {
@@ -16,6 +20,8 @@ void unpack(Unpacker &in, RunOptions &options) {
     *flag = in.flag();
   options.swap_budget_ms = static_cast<int>(in.number());
   options.run_timeout_ms = static_cast<int>(in.number());
+  options.pg_dump = in.text();
+  options.disk_reserve_mb = static_cast<int>(in.number());
   options.job = in.number();
   options.run_id = in.number();
 }

@@ -1,6 +1,8 @@
 // What every run can be told, whatever it reads from.
 #pragma once
 
+#include <string>
+
 #include "core/packed_text.hpp"
 
 namespace pagila_repl {
@@ -14,6 +16,8 @@ struct RunOptions {
   bool keep_owners = true;          // apply owners where that is possible
   int swap_budget_ms = 60000;       // how long publishing may try to get its locks
   int run_timeout_ms = 0;           // after which the run fails; 0: never
+  std::string pg_dump;              // the caller's setting pagila_repl.pg_dump
+  int disk_reserve_mb = -1;         // and pagila_repl.disk_reserve
   int64_t job = 0;                  // for which it runs; 0: someone called for it
   int64_t run_id = 0;               // the number it is to have; 0: the next one
 };

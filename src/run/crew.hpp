@@ -19,13 +19,14 @@ namespace pagila_repl {
 // What a worker must know besides the items.
 struct PullJob {
   int64_t run_id = 0;
-  int first_step = 0;                                        // number of the first item's step
-  std::string server;                                        // foreign server
-  Reached reached;                                           // where the snapshot is
-  std::string snapshot;                                      // to join; empty: only the leader can read it
-  std::string encoding;                                      // of what the source sends
-  int connect_timeout_ms = 10000, stall_timeout_ms = 60000;  // the caller\'s settings
-  bool in_utf8 = false;                                      // text is compared in UTF-8
+  int first_step = 0;    // number of the first item's step
+  std::string server;    // foreign server
+  Reached reached;       // where the snapshot is
+  std::string snapshot;  // to join; empty: only the leader can read it
+  std::string encoding;  // of what the source sends
+  // The caller's settings.
+  int connect_timeout_ms = 10000, stall_timeout_ms = 60000, disk_reserve_mb = -1;
+  bool in_utf8 = false;  // text is compared in UTF-8
 };
 
 // What became of a verification; empty hashes where only rows were counted.

@@ -103,7 +103,8 @@ OwnerRights rights_of(Oid owner) {
 
 std::optional<std::string> why_not_as_owner(const Job &job) {
   if (job.database != MyDatabaseId)
-    return "this database is a copy of the one the job was scheduled in; schedule it here anew";
+    return "this database is a copy of the one the job was scheduled in; pagila_alter_job with enabled => true has it run "
+           "here";
   OwnerRights rights = rights_of(job.owner);
   if (rights.name[0] == '\0')
     return "its owner, the role with OID " + std::to_string(job.owner) + ", does not exist any more";

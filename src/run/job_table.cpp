@@ -176,12 +176,13 @@ int64_t insert_job(const Job &job) {
 void update_job(const Job &job) {
   as_extension_owner([&] {
     std::vector<Value> values = state_of(job, job.state);
-    for (const Value &value : {Value(job.name), job.source_server, job.schema_file, job.data_file, Value(job.options),
-                               Value(job.schedule), job.time_zone, Value(boolean(job.enabled))})
+    for (const Value &value :
+         {Value(job.name), job.source_server, job.schema_file, job.data_file, Value(job.options), Value(job.schedule),
+          job.time_zone, Value(boolean(job.enabled)), Value(text(job.database))})
       values.push_back(value);
     execute("UPDATE pagila_repl.job SET" + kSetState + R"(,
                     job_name = $6, source_server = $7, schema_file = $8, data_file = $9, options = $10::jsonb,
-                    schedule = $11, time_zone = $12, enabled = $13::boolean
+                    schedule = $11, time_zone = $12, enabled = $13::boolean, database_oid = $14::oid
               WHERE job_id = $1::bigint)",
             values);
   });

@@ -21,7 +21,7 @@ std::vector<Job> read_jobs();
 // Gives it its number. Throws 42710 if the name is taken, 54000 if its owner has as many as pagila_repl.max_jobs_per_role
 // allows.
 int64_t insert_job(const Job &job);
-// All but number, owner, database, kind and current run.
+// All but number, owner, kind and current run.
 void update_job(const Job &job);
 void delete_job(int64_t id);
 

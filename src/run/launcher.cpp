@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <ctime>
 #include <map>
+#include <tuple>
 #include <vector>
 
 #include "pg/boundary.hpp"
@@ -64,6 +65,7 @@ struct Database {
   bool look = true;             // something may have changed there
   bool waits_for_turn = false;  // so may it when any run of a job ends
   int64_t next_due = 0;         // 0: not before something changes
+  int64_t last_turn = 0;        // which of all looks that started a run was the last one there
   int64_t clock_moved = 0;      // seconds by which the clock was set since its scheduler last took note
   int failures = 0;             // of its schedulers, one after the other
 };
@@ -177,26 +179,42 @@ class Launcher {
     database.failures = 0;
     database.waits_for_turn = report.waits_for_turn;
     database.next_due = report.next_due;
+    // A run that could not be started leaves room without telling.
+    int64_t again = job_clock() + kCheckClockSeconds;
+    if (report.waits_for_turn && (database.next_due == 0 || database.next_due > again)) database.next_due = again;
+    if (report.had_turn) database.last_turn = ++turns_;
   }
 
-  // The ones that have waited longest first.
+  // The ones whose last turn was longest ago first, so that none keeps others from theirs.
   void start_schedulers() {
     int64_t now = job_clock();
-    std::vector<std::pair<int64_t, Oid>> due;
+    std::vector<std::tuple<int64_t, int64_t, Oid>> due;
     for (const auto &[oid, database] : databases_)
       if (database.look || (database.next_due != 0 && database.next_due <= now))
-        due.emplace_back(database.next_due, oid);
+        due.emplace_back(database.last_turn, database.next_due, oid);
     std::sort(due.begin(), due.end());
     retry_ = false;
     for (const auto &next : due) {
-      if (is_looked_at(next.second)) continue;
+      Oid oid = std::get<Oid>(next);
+      if (is_looked_at(oid)) continue;
       int scheduler = free_scheduler();
       if (scheduler < 0) return;
-      if (!start(scheduler, next.second)) {
-        retry_ = true;
-        return;
+      if (start(scheduler, oid)) {
+        lacks_slot_ = false;
+        continue;
       }
+      if (!lacks_slot_) complain();
+      lacks_slot_ = retry_ = true;
+      return;
     }
+  }
+
+  // Once, and again only after there was one.
+  void complain() {
+    guarded([] {
+      ereport(LOG, (errmsg("pagila_repl launcher: no background worker slot is free to look at jobs"),
+                    errhint("Raise \"max_worker_processes\".")));
+    });
   }
 
   bool is_looked_at(Oid database) const {
@@ -234,28 +252,32 @@ class Launcher {
       const Database &database = entry.second;
       if (database.next_due != 0)
         until = std::min({until, now + kCheckClockSeconds, all_busy ? until : database.next_due});
-      if (database.waits_for_turn) until = std::min(until, now + kCheckClockSeconds);
     }
     if (retry_) until = now + kRetrySeconds;
     long milliseconds = static_cast<long>(std::clamp<int64_t>(until - now, 0, kScanSeconds)) * 1000;
     // Of the present second some has passed.
     if (milliseconds > 0) milliseconds -= static_cast<long>(GetCurrentTimestamp() / 1000 % 1000);
-    guarded([milliseconds] {
+    bool is_reloaded = guarded([milliseconds] {
       (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, PG_WAIT_EXTENSION);
       ResetLatch(MyLatch);
       CHECK_FOR_INTERRUPTS();
-      if (ConfigReloadPending) {
-        ConfigReloadPending = false;
-        ProcessConfigFile(PGC_SIGHUP);
-      }
+      if (!ConfigReloadPending) return false;
+      ConfigReloadPending = false;
+      ProcessConfigFile(PGC_SIGHUP);
+      return true;
     });
+    // More runs may be allowed now.
+    for (auto &entry : databases_)
+      if (is_reloaded && entry.second.waits_for_turn) entry.second.look = true;
   }
 
   std::map<Oid, Database> databases_;
   Looking looking_[kSchedulers];
   int64_t scan_at_ = 0;
   int64_t wall_ = 0, boot_ = 0;  // two clocks, as last compared
+  int64_t turns_ = 0;            // looks that started a run
   bool retry_ = false;           // no worker slot was free
+  bool lacks_slot_ = false;      // nor has one been since
 };
 
 }  // namespace

@@ -27,6 +27,11 @@ struct Slot {
   int pid;  // of the leader; 0 as long as it has not appeared
 };
 
+struct Turn {
+  Oid owner;
+  uint64 number;  // 0: none
+};
+
 struct LauncherState {
   LWLock *lock;  // guards all the rest
   Latch *launcher;
@@ -36,6 +41,8 @@ struct LauncherState {
   Oid woken[kMostWoken];
   SchedulerReport reports[kSchedulers];
   Slot slots[kMostJobRuns];
+  uint64 turns;                   // runs of jobs so far
+  Turn last_turns[kMostJobRuns];  // of the owners who had one most recently
 };
 
 constexpr const char *kName = "pagila_repl";
@@ -95,6 +102,16 @@ Slot *find_slot(const JobRun &run) {
   for (Slot &slot : state->slots)
     if (slot.run.run_id != 0 && same(slot.run, run)) return &slot;
   return nullptr;
+}
+
+// The caller holds the lock.
+void note_turn(Oid owner) {
+  Turn *turn = state->last_turns;
+  for (Turn &other : state->last_turns) {
+    bool better = turn->owner != owner && (other.owner == owner || other.number < turn->number);
+    if (better) turn = &other;
+  }
+  *turn = Turn{owner, ++state->turns};
 }
 
 JobRun own_run;
@@ -185,6 +202,7 @@ bool add_job_run(JobRun run) {
   }
   if (free_slot != nullptr && under_way < max_concurrent_runs_setting()) {
     *free_slot = Slot{run, GetCurrentTimestamp(), 0};
+    note_turn(run.owner);
     added = true;
   }
   unlock();
@@ -228,6 +246,15 @@ int job_runs_of(Oid owner) {
   for (const Slot &slot : state->slots) count += slot.run.run_id != 0 && slot.run.owner == owner ? 1 : 0;
   unlock();
   return count;
+}
+
+uint64 last_turn_of(Oid owner) {
+  uint64 number = 0;
+  lock(LW_SHARED);
+  for (const Turn &turn : state->last_turns)
+    if (turn.owner == owner) number = turn.number;
+  unlock();
+  return number;
 }
 
 }  // namespace pagila_repl

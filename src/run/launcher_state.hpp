@@ -33,6 +33,7 @@ struct SchedulerReport {
   bool done;            // else it failed
   bool clock_noted;     // what it was told of the clock need not be told again
   bool waits_for_turn;  // jobs are due, but enough runs are under way
+  bool had_turn;        // a run was started
   int64 next_due;       // when to look again; 0: not before something changes
 };
 void clear_report(int scheduler);
@@ -55,5 +56,7 @@ bool attach_job_run(JobRun run);
 // Whether it is under way; not so if its leader has not appeared long after it was to be started.
 bool is_job_run_alive(JobRun run);
 int job_runs_of(Oid owner);
+// Which run of jobs the last one of this owner was, so that owners can take turns; 0 if it was long ago.
+uint64 last_turn_of(Oid owner);
 
 }  // namespace pagila_repl

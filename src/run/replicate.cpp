@@ -167,6 +167,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
               source.encoding,
               request.connect_timeout_ms,
               request.stall_timeout_ms,
+              request.disk_reserve_mb,
               source.in_utf8};
   Harvest harvest = do_items(items, job, request.workers, stage, *source.snapshot.holder, record);
   record.add_rows(harvest.rows, harvest.bytes);

@@ -9,6 +9,8 @@ namespace pagila_repl {
 void take_settings(RunOptions &options) {
   options.swap_budget_ms = swap_budget_setting();
   options.run_timeout_ms = run_timeout_setting();
+  options.pg_dump = pg_dump_setting();
+  options.disk_reserve_mb = disk_reserve_setting();
 }
 
 void take_settings(ReplicateRequest &request) {

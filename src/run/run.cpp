@@ -9,6 +9,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/channel.hpp"
+#include "settings.hpp"
 #include "target/leftovers.hpp"
 #include "target/manifest.hpp"
 #include "target/target_lock.hpp"
@@ -71,6 +72,8 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
     lock_extension();
     stay_small();
   });
+  use_pg_dump(options.pg_dump);
+  use_disk_reserve(options.disk_reserve_mb);
   if (options.job != 0) in_transaction([&] { lock_job(options.job); });
   RunIntent recorded = intent;
   recorded.job = options.job;

@@ -40,6 +40,8 @@ namespace {
 // What could not be removed, because someone still uses it, is tried again so much later.
 constexpr int64_t kSweepAgainSeconds = 30;
 constexpr int64_t kLockedAgainSeconds = 2;
+// A leader that never appeared tells nobody.
+constexpr int64_t kUnderWayAgainSeconds = 40;
 
 // However long others hold locks here.
 constexpr int kMostMs = 60000;
@@ -126,7 +128,8 @@ std::optional<RunEnd> end_of(const Job &job) {
     });
   });
   if (rows.empty()) {
-    Error error("55000", "the leader of the run could not start", {}, "See the server's log.");
+    // For want of memory, or of connections: that may pass.
+    Error error("58000", "the leader of the run could not start", {}, "See the server's log.");
     in_durable_transaction([&] { record_failed_start(job, error); });
     return RunEnd{RunStatus::failed, error.sqlstate, error.message};
   }
@@ -165,13 +168,15 @@ bool is_startable(const Job &job) {
   return job.enabled && !job.state.suspended_because && !job.current_run && job.state.next_run_at;
 }
 
-// No role can keep others from their turn.
+// No role can keep others from their turn: the one with the fewest runs under way is next, and the one whose last turn was
+// longest ago if there are several.
 Job take_next(std::vector<Job> &due) {
-  std::map<uint32_t, int> under_way;
-  for (const Job &job : due) under_way[job.owner] = job_runs_of(job.owner);
+  std::map<uint32_t, std::pair<int, uint64>> turns;
+  for (const Job &job : due)
+    if (turns.count(job.owner) == 0) turns[job.owner] = {job_runs_of(job.owner), last_turn_of(job.owner)};
   auto first = std::min_element(due.begin(), due.end(), [&](const Job &one, const Job &other) {
-    return std::make_pair(under_way[one.owner], *one.state.next_run_at) <
-           std::make_pair(under_way[other.owner], *other.state.next_run_at);
+    return std::make_pair(turns[one.owner], *one.state.next_run_at) <
+           std::make_pair(turns[other.owner], *other.state.next_run_at);
   });
   Job next = *first;
   due.erase(first);
@@ -192,33 +197,53 @@ void pass_over(Job job) {
   });
 }
 
+// The run whose leader is yet to be started by this process, without which there will be none.
+JobRun about_to_start;
+
+void give_up_start() {
+  remove_job_run(about_to_start);
+  about_to_start = JobRun{};
+}
+
+void give_up_start_at_exit(int, Datum) { give_up_start(); }
+
 struct EnoughUnderWay {};
 
-// Throws EnoughUnderWay.
-void start(Job job) {
-  if (in_transaction([&] { return is_job_running(job.id); })) return pass_over(job);
-  if (std::optional<std::string> reason = in_transaction([&] { return why_not(job); })) return suspend(job, *reason);
+// Whether there is a run now. Throws EnoughUnderWay.
+bool start(Job job) {
+  if (in_transaction([&] { return is_job_running(job.id); })) {
+    pass_over(job);
+    return false;
+  }
+  if (std::optional<std::string> reason = in_transaction([&] { return why_not(job); })) {
+    suspend(job, *reason);
+    return false;
+  }
   bool started = false;
   try {
     in_durable_transaction([&] {
       int64_t run_id = next_run_id();
-      if (!add_job_run(JobRun{MyDatabaseId, job.owner, run_id})) throw EnoughUnderWay();
+      about_to_start = JobRun{MyDatabaseId, job.owner, run_id};
+      if (!add_job_run(about_to_start)) throw EnoughUnderWay();
       job.current_run = run_id;
       job.current_due_at = *job.state.next_run_at;
       begin_run_of(job);
     });
     PR_FAULT("schedule");
-    JobRun run = run_of(job);
     int64_t id = job.id;
-    started = guarded([run, id] { return start_leader_of_job(run, id); });
+    started = guarded([id] { return start_leader_of_job(about_to_start, id); });
   } catch (...) {
-    if (job.current_run) remove_job_run(run_of(job));
+    give_up_start();
     throw;
   }
-  if (started) return;
-  remove_job_run(run_of(job));
+  if (started) {
+    about_to_start = JobRun{};
+    return true;
+  }
+  give_up_start();
   fail_to_start(job, Error("53000", "no background worker slot is free for the leader of the run", {},
                            "Raise \"max_worker_processes\"."));
+  return false;
 }
 
 // Does it unless someone is changing the job; then it is to be done soon. Nobody is waited for: other jobs are due too.
@@ -240,7 +265,7 @@ void start_due(SchedulerReport &report) {
             due.end());
   while (!due.empty()) {
     try {
-      unless_locked(report, [&] { start(take_next(due)); });
+      unless_locked(report, [&] { report.had_turn = start(take_next(due)) || report.had_turn; });
     } catch (const EnoughUnderWay &) {
       report.waits_for_turn = true;
       return;
@@ -255,8 +280,10 @@ void look_again_at(SchedulerReport &report, int64_t time) {
 // Those whose time has come wait for something else.
 void find_next_due(SchedulerReport &report) {
   int64_t now = job_clock();
-  for (const Job &job : jobs())
+  for (const Job &job : jobs()) {
     if (is_startable(job) && *job.state.next_run_at > now) look_again_at(report, *job.state.next_run_at);
+    if (job.current_run) look_again_at(report, now + kUnderWayAgainSeconds);
+  }
 }
 
 void look(int scheduler, int64_t clock_moved) {
@@ -312,6 +339,7 @@ void pagila_repl_scheduler_main(Datum argument) {
   memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
   pqsignal(SIGTERM, die);
   BackgroundWorkerUnblockSignals();
+  on_shmem_exit(give_up_start_at_exit, 0);
   BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
   // Others wait for their turn.
   limit_run(kMostMs);
@@ -319,6 +347,6 @@ void pagila_repl_scheduler_main(Datum argument) {
     if (in_transaction([] { return has_extension(); }))
       look(number, order.clock_moved);
     else
-      write_report(number, SchedulerReport{true, true, false, 0});
+      write_report(number, SchedulerReport{true, true, false, false, 0});
   });
 }

@@ -105,7 +105,7 @@ void work(const WorkSegment &shared, int slot) {
   PullJob job = decode_pull_job({shared.job, shared.work->job_size});
   std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
   use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
-  use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
+  use_disk_reserve(job.disk_reserve_mb);
   ItemDoer doer(job, shared);
   SourceLink link(job);
   set_state(shared, slot, link.usable() ? WorkerSlot::working : WorkerSlot::without_source);
@@ -227,7 +227,7 @@ std::string encode(const PullJob &job) {
   Packer out;
   out.put_number(job.run_id).put_number(job.first_step).put(job.server).put(job.snapshot).put(job.encoding);
   out.put(job.reached.host).put(job.reached.hostaddr).put(job.reached.port);
-  out.put_number(job.connect_timeout_ms).put_number(job.stall_timeout_ms);
+  out.put_number(job.connect_timeout_ms).put_number(job.stall_timeout_ms).put_number(job.disk_reserve_mb);
   return out.put(job.in_utf8).bytes();
 }
 
@@ -244,6 +244,7 @@ PullJob decode_pull_job(std::string_view bytes) {
   job.reached.port = in.text();
   job.connect_timeout_ms = static_cast<int>(in.number());
   job.stall_timeout_ms = static_cast<int>(in.number());
+  job.disk_reserve_mb = static_cast<int>(in.number());
   job.in_utf8 = in.flag();
   return job;
 }

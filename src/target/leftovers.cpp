@@ -159,7 +159,7 @@ bool is_stage(const Leftovers &leftovers) {
 }
 
 // Whether statements of that time still run: no lock tells of the functions they call. Those that only wait for a run, in
-// pagila_load or pagila_wait, call none.
+// pagila_load or pagila_wait or to drop the extension, call none.
 bool may_be_called(const Value &time) {
   if (!time) return false;
   return in_transaction([&] {
@@ -170,7 +170,9 @@ bool may_be_called(const Value &time) {
                        AND a.backend_type = 'client backend' AND a.state IN ('active', 'fastpath function call')
                        AND a.query_start <= $1::timestamptz AND a.wait_event_type IS DISTINCT FROM 'Extension'
                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
-                                        WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid > 2 AND NOT l.granted)
+                                        WHERE l.pid = a.pid AND NOT l.granted
+                                          AND (l.locktype = 'advisory' AND l.objsubid > 2
+                                               OR l.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass))
                      LIMIT 1)",
                  {time})
           .has_value();

@@ -30,7 +30,8 @@ sub new {
 # The same of a PullTest, whose target preloads the module.
 sub of {
     my ($class, $pull) = @_;
-    return bless { source => $pull->{source}, target => $pull->{target}, proxy => $pull->{proxy}, passed => 0, offset => 0 }, $class;
+    return bless { source => $pull->{source}, target => $pull->{target}, proxy => $pull->{proxy}, passed => 0, offset => 0,
+        gate => $pull->{gate} }, $class;
 }
 
 # arguments: SQL, as they follow the schedule.
@@ -158,6 +159,23 @@ sub rests {
     my $quiet = 0;
     wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 10 }, $kPatience);
     return ok($quiet == 10, "$what: at rest");
+}
+
+# Waits until nothing is left of runs that have ended, however they did.
+sub cleared_up {
+    my ($self, $what) = @_;
+    my $found = '';
+    my $clean = '0 schemas, 0 leftovers, 0 running, 0 locks';
+    wait_until(
+        sub {
+            $found = $self->sql(q{SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%')
+              || ' schemas, ' || (SELECT count(*) FROM pagila_repl.leftover)
+              || ' leftovers, ' || (SELECT count(*) FROM pagila_repl.run WHERE status = 'running')
+              || ' running, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'});
+            $found eq $clean;
+        },
+        $kPatience);
+    return is($found, $clean, "$what: the launcher has cleared up");
 }
 
 sub launchers {

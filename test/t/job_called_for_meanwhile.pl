@@ -13,15 +13,14 @@ $test->schedule('copy', '1 hour', "'source'");
 $test->runs('copy', 1, 'succeeded', 'the job runs');
 
 # The scheduler has seen that no run is under way, but has not started the leader yet.
-my $gate = PostgreSQL::Test::Utils::tempdir . '/gate';
-write_file($gate, '');
+my ($gate, $other_gate) = map { write_file(PostgreSQL::Test::Utils::tempdir . "/$_", '') } 'gate', 'other_gate';
 set_fault($target, "schedule:1:wait:$gate");
 $test->change_source;
 $test->time_passes(3600);
-ok(wait_until(sub { glob("$gate.*") }, 30), 'a run is about to be started');
-set_fault($target, 'copy:1:stall');
+ok(wait_until(sub { is_held($gate) }, 30), 'a run is about to be started');
+set_fault($target, "copy:1:wait:$other_gate");
 is($test->sql("SELECT status FROM pagila_run_job('copy', wait => false)"), 'running', 'another one is called for');
-ok(wait_until(sub { is_stalled($target) }, 30), 'and under way');
+ok(wait_until(sub { is_held($other_gate) }, 30), 'and under way');
 clear_fault($target);
 unlink $gate;
 
@@ -35,3 +34,9 @@ ok(wait_until(sub { $test->sql("SELECT status FROM pagila_repl.run WHERE run_id 
 $test->time_passes(20);
 $test->job_is('copy', "last_status || ' ' || failures", 'succeeded 0', 'the job is tried again');
 $test->done;
+
+sub is_held {
+    my ($file) = @_;
+    my @held = glob("$file.*");
+    return @held > 0;
+}

@@ -121,6 +121,11 @@ TEST(Cron, RunsAfterTheGapWhatFallsIntoIt) {
 }
 
 // 8 March 2026: 02:00 becomes 03:00. 1 November: 02:00 becomes 01:00.
+TEST(Cron, RunsAfterTheGapWhenAskedJustBeforeIt) {
+  EXPECT_EQ(local_times("30 2 * * *", berlin, "2026-03-29 01:59:59", 2), "2026-03-29 03:00, 2026-03-30 02:30");
+  EXPECT_EQ(local_times("1 2 2 * *", lord_howe, "2011-10-02 01:59:59", 2), "2011-10-02 02:30, 2011-11-02 02:01");
+}
+
 TEST(Cron, KnowsTheClocksOfNewYork) {
   EXPECT_EQ(utc_times("30 2 * * *", new_york, "2026-03-07 12:00", 2), "2026-03-08 07:00, 2026-03-09 06:30");
   EXPECT_EQ(utc_times("30 1 * * *", new_york, "2026-10-31 12:00", 2), "2026-11-01 05:30, 2026-11-02 06:30");

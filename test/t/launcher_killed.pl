@@ -1,0 +1,183 @@
+# The launcher, a scheduler, a leader, or the whole server is killed or shut down: there is one launcher again, no run is
+# doubled, those that died are marked and cleared up after, and the next one succeeds.
+use strict;
+use warnings;
+use lib 'test/t';
+use JobTest;
+use PagilaTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $test = JobTest->new('killed', conf => "pagila_repl.retry_delay = '10min'\n");
+my $target = $test->{target};
+my $count = 1;
+
+$test->schedule('copy', '1 hour', "'source'");
+$test->runs('copy', 1, 'succeeded', 'a job runs');
+launcher_ends_during_a_run();
+launcher_is_killed_during_a_run();
+launcher_is_killed_while_idle();
+scheduler_is_killed();
+server_is_killed();
+server_is_shut_down();
+$test->done;
+
+# The job is due after a change of the source, and its run or its scheduler is held there.
+sub hold {
+    my ($what, $point) = @_;
+    $test->rests($what);
+    $test->change_source;
+    $test->hold_at($point);
+    $test->time_passes(3600);
+    $test->is_held($what);
+    clear_fault($target);
+    return $test->held;
+}
+
+sub kill_and_wait {
+    my ($what, $pid) = @_;
+    kill 'KILL', $pid;
+    unlink glob("$test->{gate}*");
+    ok(wait_until(sub { !kill(0, $pid) && (run_sql($target, 'SELECT 1'))[0] eq '1' }, 60), "$what: the server is back");
+    return;
+}
+
+# The run that was under way ended so, nothing is left of it, and the next one, a retry, succeeds; each once.
+sub recovers {
+    my ($what, $status) = @_;
+    $test->runs('copy', ++$count, $status, "$what: the run has ended");
+    $test->cleared_up($what);
+    $test->rests($what);
+    is($test->job('copy', 'failures'), '1', "$what: it has failed once");
+    $test->time_passes(600);
+    $test->runs('copy', ++$count, 'succeeded', "$what: it is tried again");
+    all_is_well($what);
+    return;
+}
+
+sub all_is_well {
+    my ($what) = @_;
+    $test->rests("$what, afterwards");
+    is(scalar(split / /, $test->statuses('copy')), $count, "$what: no run was doubled");
+    is(scalar $test->launchers, 1, "$what: there is one launcher");
+    is(copy_of($target), copy_of($test->{source}), "$what: the copy is exact");
+    return;
+}
+
+sub launcher_ends_during_a_run {
+    my ($leader) = hold('the launcher ends during a run', 'copy:1');
+    my ($launcher) = $test->launchers;
+    $test->sql("SELECT pg_terminate_backend($launcher)");
+    ok(wait_until(sub { my @now = $test->launchers; @now == 1 && $now[0] != $launcher }, 30), 'another takes its place');
+    # The run is due again by now.
+    $test->time_passes(3600);
+    ok(wait_until(sub { $test->sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl scheduler'}) eq '0' }, 30),
+        'which looks at the job');
+    is(join(' ', $test->held), $leader, 'the run goes on');
+    unlink glob("$test->{gate}*");
+    # What was due meanwhile is not made up for: the run ends after that time.
+    $test->runs('copy', ++$count, 'succeeded', 'and ends well');
+    all_is_well('the launcher ended during a run');
+    return;
+}
+
+sub launcher_is_killed_during_a_run {
+    hold('the launcher is killed during a run', 'copy:1');
+    kill_and_wait('the launcher is killed during a run', $test->launchers);
+    return recovers('the launcher is killed during a run', 'crashed');
+}
+
+sub launcher_is_killed_while_idle {
+    my $what = 'the launcher is killed while idle';
+    kill_and_wait($what, $test->launchers);
+    $test->time_passes(3600);
+    $test->runs('copy', ++$count, 'skipped', "$what: jobs go on");
+    return all_is_well($what);
+}
+
+sub scheduler_is_killed {
+    my $what = 'a scheduler is killed before it starts the leader';
+    kill_and_wait($what, hold_scheduler($what, 'schedule:1'));
+    recovers($what, 'failed');
+
+    $what = 'a scheduler is killed after that';
+    my $scheduler = hold_scheduler($what, 'tick:1');
+    ok(wait_until(sub { last_run($target, 'status') eq 'succeeded' && leader_pid($target) eq '' }, 60), "$what: the run is over");
+    kill_and_wait($what, $scheduler);
+    $test->runs('copy', ++$count, 'succeeded', "$what: which is noted");
+    return all_is_well($what);
+}
+
+sub hold_scheduler {
+    my ($what, $point) = @_;
+    my ($pid) = hold($what, $point);
+    is($test->sql("SELECT backend_type FROM pg_stat_activity WHERE pid = $pid"), 'pagila_repl scheduler', "$what: it is one");
+    return $pid;
+}
+
+sub server_is_killed {
+    for my $case ([ 'schedule:1', 'failed', 'before a leader is started' ], [ 'copy:1', 'crashed', 'during a run' ]) {
+        my ($point, $status, $when) = @$case;
+        my $what = "the server is killed $when";
+        hold($what, $point);
+        kill_server();
+        unlink glob("$test->{gate}*");
+        $target->start;
+        recovers($what, $status);
+    }
+    return;
+}
+
+# All processes of the server at once: the postmaster is stopped first, so that it cannot react to its children's end.
+sub kill_server {
+    my ($postmaster) = split /\n/, slurp_file($target->data_dir . '/postmaster.pid');
+    kill 'STOP', $postmaster;
+    wait_until(sub { state_of($postmaster) eq 'T' }, 10) or die 'the postmaster does not stop';
+    my @children = grep { parent_of($_) == $postmaster } map { m{(\d+)} } glob('/proc/[0-9]*');
+    kill 'KILL', @children;
+    $target->kill9;
+    # Even a zombie would keep the next server from starting.
+    wait_until(sub { !grep { state_of($_) } $postmaster, @children }, 30) or die 'processes survive signal 9';
+    return;
+}
+
+# The state and the parent of a process, as the kernel has them; empty and 0 if it is gone.
+sub state_of { return (status_of(shift))[0] }
+sub parent_of { return (status_of(shift))[1] }
+
+sub status_of {
+    my ($pid) = @_;
+    open(my $file, '<', "/proc/$pid/stat") or return ('', 0);
+    my ($state, $parent) = (<$file> // '') =~ /.*\) (\S) (\d+)/;
+    return ($state // '', $parent // 0);
+}
+
+sub server_is_shut_down {
+    for my $mode ('fast', 'smart') {
+        $test->rests("$mode shutdown");
+        stop_in_time($mode, 'with an idle launcher');
+        $target->start;
+        hold("$mode shutdown", 'copy:1');
+        stop_in_time($mode, 'with a run under way');
+        unlink glob("$test->{gate}*");
+        $target->start;
+        $test->runs('copy', $count += 2, 'succeeded', "$mode shutdown: the run is done after the restart");
+        like($test->statuses('copy'), qr/ aborted succeeded$/, "$mode shutdown: it was aborted");
+        all_is_well("$mode shutdown");
+        $test->cleared_up("$mode shutdown");
+    }
+    return;
+}
+
+# A shutdown that had to wait for a process of ours would wait for ever.
+sub stop_in_time {
+    my ($mode, $what) = @_;
+    my $began = time;
+    my (undef, $err) = run_command([ 'pg_ctl', '-w', '-t', '20', '-D', $target->data_dir, '-m', $mode, 'stop' ]);
+    note sprintf('%s shutdown %s: %.1f s', $mode, $what, time - $began);
+    is($err, '', "$mode shutdown $what: the server is down");
+    # The node is to notice.
+    $target->_update_pid(0);
+    return;
+}
