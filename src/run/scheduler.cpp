@@ -10,18 +10,15 @@
 
 #include "core/job.hpp"
 #include "pg/boundary.hpp"
-#include "pg/compat.hpp"
 #include "pg/fault.hpp"
-#include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "run/job_end.hpp"
 #include "run/job_request.hpp"
-#include "run/job_schedule.hpp"
 #include "run/job_table.hpp"
 #include "run/launcher.hpp"
 #include "run/launcher_state.hpp"
 #include "run/leader.hpp"
 #include "run/run.hpp"
-#include "settings.hpp"
 #include "target/history.hpp"
 #include "target/leftovers.hpp"
 #include "target/target_lock.hpp"
@@ -29,8 +26,6 @@
 extern "C" {
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
-#include "utils/resowner.h"
-#include "utils/timestamp.h"
 }
 
 namespace pagila_repl {
@@ -46,36 +41,8 @@ constexpr int64_t kUnderWayAgainSeconds = 40;
 // However long others hold locks here.
 constexpr int kMostMs = 60000;
 
-template <class Body>
-void in_durable_transaction(Body body) {
-  in_transaction([&] {
-    set_local("synchronous_commit", "on");
-    set_local("lock_timeout", "5s");
-    body();
-  });
-}
-
 std::vector<Job> jobs() {
   return in_transaction([] { return read_jobs(); });
-}
-
-JobSchedule schedule_of(const Job &job) { return JobSchedule(job.schedule, job.time_zone); }
-
-JobRun run_of(const Job &job) { return JobRun{MyDatabaseId, job.owner, *job.current_run}; }
-
-void log(const std::string &text) {
-  const char *message = text.c_str();
-  guarded([message] { ereport(LOG, (errmsg_internal("%s", message))); });
-}
-
-void check_written(bool written) {
-  if (!written) throw Error("55P03", "someone is changing the job");
-}
-
-void suspend(Job job, const std::string &why) {
-  job.state.suspended_because = why;
-  in_durable_transaction([&] { check_written(write_state(job)); });
-  log("pagila_repl job \"" + job.name + "\" is suspended: " + why);
 }
 
 // Jobs that run by interval wait as long as they would have waited, others for a time of day that may come sooner now.
@@ -103,66 +70,6 @@ void move_with_clock(int64_t seconds) {
     }
   });
 }
-
-//
-// Runs that have ended
-//
-
-// A leader that was told to terminate, though the server was to go on, is not to come back at once.
-bool is_from_before_restart(const std::string &finished_at) {
-  return in_transaction([&] {
-    return query_value("SELECT 1 WHERE $1::timestamptz < pg_catalog.pg_postmaster_start_time()", {finished_at})
-        .has_value();
-  });
-}
-
-// How the run of the job ended; none if it has not.
-std::optional<RunEnd> end_of(const Job &job) {
-  // What its leader still has to clean up is part of it. What it has recorded is certain once it is gone.
-  if (is_job_run_alive(run_of(job))) return {};
-  std::vector<Row> rows = in_transaction([&] {
-    return as_extension_owner([&] {
-      return query(
-          "SELECT status, sqlstate, error_message, finished_at::text FROM pagila_repl.run WHERE run_id = $1::bigint",
-          {std::to_string(*job.current_run)});
-    });
-  });
-  if (rows.empty()) {
-    // For want of memory, or of connections: that may pass.
-    Error error("58000", "the leader of the run could not start", {}, "See the server's log.");
-    in_durable_transaction([&] { record_failed_start(job, error); });
-    return RunEnd{RunStatus::failed, error.sqlstate, error.message};
-  }
-  RunEnd end{RunStatus::running, rows[0][1].value_or(""), rows[0][2].value_or("")};
-  for (RunStatus status : {RunStatus::succeeded, RunStatus::skipped, RunStatus::failed, RunStatus::cancelled,
-                           RunStatus::aborted, RunStatus::crashed})
-    if (*rows[0][0] == name_of(status)) end.status = status;
-  if (end.status == RunStatus::running) return {};
-  if (end.status == RunStatus::aborted && !is_from_before_restart(*rows[0][3])) end.status = RunStatus::cancelled;
-  return end;
-}
-
-// The job's run has ended so.
-void settle(const Job &job, const RunEnd &end) {
-  int64_t now = job_clock();
-  RetryPolicy policy{retry_delay_setting(), max_retry_delay_setting()};
-  std::optional<int64_t> regular;
-  std::optional<std::string> bad_schedule;
-  try {
-    regular = in_transaction([&] { return schedule_of(job).next(job.current_due_at.value_or(now), now); });
-  } catch (const Error &error) {
-    bad_schedule = error.message;
-  }
-  JobState state = after_run(job.state, end, regular, now, policy, random_fraction());
-  if (bad_schedule) state.suspended_because = bad_schedule;
-  in_durable_transaction([&] { check_written(end_run_of(job, state)); });
-  if (state.suspended_because && !job.state.suspended_because)
-    log("pagila_repl job \"" + job.name + "\" is suspended: " + *state.suspended_because);
-}
-
-//
-// Jobs that are due
-//
 
 bool is_startable(const Job &job) {
   return job.enabled && !job.state.suspended_because && !job.current_run && job.state.next_run_at;

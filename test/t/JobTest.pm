@@ -157,8 +157,8 @@ sub rests {
     my ($self, $what) = @_;
     my $rest = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('pagila_repl scheduler', 'pagila_repl leader')};
     my $quiet = 0;
-    wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 10 }, $kPatience);
-    return ok($quiet == 10, "$what: at rest");
+    wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 6 }, $kPatience);
+    return ok($quiet == 6, "$what: at rest");
 }
 
 # Waits until nothing is left of runs that have ended, however they did.

@@ -278,13 +278,15 @@ sub is_stalled {
     return $out eq '1';
 }
 
-# Polls a condition; false if it does not come true in time.
+# Polls a condition, which may cost much, ever less often; false if it does not come true in time.
 sub wait_until {
     my ($condition, $seconds) = @_;
     my $end = time + $seconds;
+    my $pause = 0.05;
     while (time < $end) {
         return 1 if $condition->();
-        sleep 0.05;
+        sleep $pause;
+        $pause = $pause * 1.3 if $pause < 0.25;
     }
     return 0;
 }

@@ -115,6 +115,7 @@ sub hold {
 
 sub leader_is_killed {
     my $before = content($target);
+    $test->set("pagila_repl.retry_delay = '10min'");
     my $pid = hold('copy:1');
     kill 'KILL', $pid;
     ok(wait_until(sub { my ($out) = run_sql($target, 'SELECT 1'); $out eq '1' && !kill(0, $pid) }, 60), 'the server is back');
@@ -122,7 +123,7 @@ sub leader_is_killed {
     $test->cleared_up('killed leader');
     is_unchanged($target, $before, 'killed leader');
     is($test->job('copy', 'failures'), '1', 'it counts as a failure');
-    $test->time_passes(20);
+    $test->time_passes(600);
     $test->runs('copy', 9, 'succeeded', 'and is tried again');
     is($test->job('copy', 'failures'), '0', 'no failure is left');
     return;
