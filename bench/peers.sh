@@ -4,8 +4,10 @@
 
 peers_table='pull-2|pagila_replicate_from, 2 workers
 pull-1|pagila_replicate_from, 1 worker
+pull-bare|pagila_replicate_from, 2 workers, no statistics
 pull-content|pagila_replicate_from, 2 workers, content verified
 dump-restore|pg_dump -Fd -j2 -Z0, pg_restore -j2
+dump-analyze|pg_dump -Fd, pg_restore -j2, vacuumdb --analyze-only -j2
 pgcopydb|pgcopydb clone, 2 table and 2 index jobs
 dump-psql|pg_dump to psql
 subscription|CREATE SUBSCRIPTION, 2 sync workers
@@ -34,8 +36,10 @@ clone() {
   case $1 in
     pull-2) pull 2 counts ;;
     pull-1) pull 1 counts ;;
+    pull-bare) pull 2 counts 'SET pagila_repl.statistics = off' ;;
     pull-content) pull 2 content ;;
     dump-restore) dump_and_restore ;;
+    dump-analyze) dump_and_restore && vacuumdb --quiet --analyze-only --jobs=2 "$target" ;;
     dump-psql) pg_dump "$source" | run_psql "$target" ;;
     pgcopydb) timeout 1800 "${pgcopydb:-pgcopydb}" clone --source "$source" --target "$target" --dir "$work/scratch/pgcopydb" \
       --table-jobs 2 --index-jobs 2 ;;
@@ -46,13 +50,15 @@ clone() {
   esac
 }
 
-# pull WORKERS VERIFY
+# pull WORKERS VERIFY [STATEMENT]
 pull() {
   run_psql "$target" <<SQL | grep -x succeeded
 CREATE EXTENSION pagila_repl;
 CREATE SERVER source FOREIGN DATA WRAPPER pagila_repl
   OPTIONS (host '$work/source/socket', port '5432', dbname 'bench', trusted 'true');
 CREATE USER MAPPING FOR CURRENT_USER SERVER source OPTIONS (user 'postgres');
+LOAD 'pagila_repl';
+${3:-};
 SELECT status FROM pagila_replicate_from('source', workers => $1, verify => '$2');
 SQL
 }

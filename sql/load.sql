@@ -67,5 +67,11 @@ SELECT count(*) FROM pagila_repl.leftover;
 SELECT DISTINCT is_sequence, physical_state IS NOT NULL AS proved FROM pagila_repl.managed_content;
 SELECT identity FROM pagila_repl.managed_object ORDER BY identity;
 
+-- Without statistics.
+SET pagila_repl.statistics = off;
+SELECT status FROM pagila_load(:'shop', force => true);
+SELECT count(*) FROM pagila_repl.run_step WHERE kind = 'analyze' AND run_id = (SELECT max(run_id) FROM pagila_repl.run);
+RESET pagila_repl.statistics;
+
 DROP EXTENSION pagila_repl;
 DROP SCHEMA shop CASCADE;

@@ -33,6 +33,7 @@ ROLLBACK;
 \set VERBOSITY default
 SELECT pagila_load(:'shop', verify => 'sha');
 SELECT pagila_load('relative.sql');
+SET pagila_repl.statistics = 'perhaps';
 SET pagila_repl.swap_budget = '-1s';
 SET pagila_repl.swap_budget = '5s';
 SHOW pagila_repl.swap_budget;

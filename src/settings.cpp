@@ -23,6 +23,7 @@ namespace pagila_repl {
 namespace {
 
 int swap_budget = 60000;
+bool analyze = true;
 int connect_timeout = 10000;
 int stall_timeout = 60000;
 int run_timeout;
@@ -141,6 +142,9 @@ void define_settings() {
   DefineCustomIntVariable("pagila_repl.swap_budget", "How long publishing may try to lock what it replaces.",
                           "Each try holds up readers for at most 200 ms.", &swap_budget, 60000, 0, INT_MAX, PGC_USERSET,
                           GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("pagila_repl.statistics", "Whether runs make statistics of what they bring.",
+                           "Otherwise the planner knows nothing of a new copy until ANALYZE or autovacuum was there.",
+                           &analyze, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomStringVariable("pagila_repl.load_directories", "Directories that dump files may be loaded from.",
                              "A comma-separated list of absolute paths; empty means any.", &load_directories, "",
                              PGC_SIGHUP, 0, check_directories, nullptr, nullptr);
@@ -153,6 +157,7 @@ void define_settings() {
   reserve_setting_prefix("pagila_repl");
 }
 
+bool analyze_setting() { return analyze; }
 int swap_budget_setting() { return swap_budget; }
 int connect_timeout_setting() { return connect_timeout; }
 int stall_timeout_setting() { return stall_timeout; }

@@ -12,6 +12,8 @@ int swap_budget_setting();
 int connect_timeout_setting();
 int stall_timeout_setting();
 int run_timeout_setting();
+// Whether runs make statistics.
+bool analyze_setting();
 // In a leader or worker: those of its caller. Timeouts in milliseconds.
 void use_timeouts(int connect, int stall);
 void use_pg_dump(const std::string &path);

@@ -87,7 +87,7 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   enter(record, Phase::sequences);
   set_sequences(dump.plan, stage, record);
   refresh_materialized_views(dump.plan, stage, record);
-  analyze(stage, record);
+  if (request.analyze) analyze(stage, record);
   enter(record, Phase::verify);
   tell("verifying");
   write_manifest(dump.plan, request, stage, record.id(), verify(stage, expected, request.verify_content, record));

@@ -294,7 +294,7 @@ std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog
   for (const SourceTable &table : catalog.tables)
     if (routed.count(table.root) == 0) plan.copy(table);
   plan.build();
-  plan.analyze();
+  if (request.analyze) plan.analyze();
   return plan.take();
 }
 

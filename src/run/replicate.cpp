@@ -183,7 +183,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   enter(record, Phase::sequences);
   set_sequences(source.plan, stage, record);
   refresh_materialized_views(source.plan, stage, record);
-  analyze(stage, record, "{m}");
+  if (request.analyze) analyze(stage, record, "{m}");
   enter(record, Phase::verify);
   std::vector<std::string> mismatches;
   in_transaction([&] { find_invalid(stage, mismatches); });

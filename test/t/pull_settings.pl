@@ -14,6 +14,7 @@ my ($source, $target, $proxy) = @$test{ 'source', 'target', 'proxy' };
 my $user = getpwuid $<;
 
 timeouts_of_others();
+without_statistics();
 run_timeout();
 reload();
 server_changed();
@@ -48,6 +49,19 @@ sub timeouts_of_others {
                 "$what: reset");
         }
     }
+    return;
+}
+
+sub without_statistics {
+    my $steps = "SELECT count(*) FROM pagila_repl.run_step WHERE kind = 'analyze' AND run_id = (SELECT max(run_id) FROM pagila_repl.run)";
+    my $statistics = "SELECT count(*) > 0 FROM pg_stats WHERE schemaname = 'bank'";
+    cmp_ok($target->safe_psql('pagila', $steps), '>', 0, 'a run makes statistics');
+    is($target->safe_psql('pagila', $statistics), 't', 'which are there');
+    $test->change_source;
+    $test->start(before => ['SET pagila_repl.statistics = off']);
+    $test->succeeds('without statistics');
+    is($target->safe_psql('pagila', $steps), 0, 'unless it is told not to');
+    is($target->safe_psql('pagila', $statistics), 'f', 'then there are none');
     return;
 }
 
