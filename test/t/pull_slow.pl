@@ -8,7 +8,7 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $test = PullTest->new('slow', proxy => 1, rows => 5000, conf => "pagila_repl.stall_timeout = '3s'\n");
+my $test = PullTest->new('slow', proxy => 1, rows => 20000, conf => "pagila_repl.stall_timeout = '3s'\n");
 my ($source, $target, $proxy) = @$test{ 'source', 'target', 'proxy' };
 
 slow();
