@@ -2,6 +2,7 @@
 
 #include "run/channel.hpp"
 
+#include "pg/background_worker.hpp"
 extern "C" {
 #include <signal.h>
 
@@ -129,15 +130,7 @@ Leader start_leader(Oid owner, RequestKind kind, const char *request, Size reque
   shm_toc_insert(toc, kQueueKey, queue);
   shm_mq_set_receiver(queue, MyProc);
 
-  BackgroundWorker worker;
-  memset(&worker, 0, sizeof worker);
-  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-  worker.bgw_restart_time = BGW_NEVER_RESTART;
-  strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
-  strlcpy(worker.bgw_function_name, "pagila_repl_leader_main", sizeof worker.bgw_function_name);
-  strlcpy(worker.bgw_name, "pagila_repl leader", sizeof worker.bgw_name);
-  strlcpy(worker.bgw_type, "pagila_repl leader", sizeof worker.bgw_type);
+  BackgroundWorker worker = background_worker("pagila_repl_leader_main", "pagila_repl leader");
   worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(leader.segment));
   worker.bgw_notify_pid = MyProcPid;
   if (!RegisterDynamicBackgroundWorker(&worker, &leader.worker))

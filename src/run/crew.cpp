@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/replicate_request.hpp"
+#include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
@@ -93,15 +94,7 @@ void start_workers(int wanted) {
     if (!dismissed_at_exit) before_shmem_exit(dismiss, 0);
     dismissed_at_exit = true;
     for (int i = 0; i < wanted; i++) {
-      BackgroundWorker worker;
-      memset(&worker, 0, sizeof worker);
-      worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-      worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-      worker.bgw_restart_time = BGW_NEVER_RESTART;
-      strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
-      strlcpy(worker.bgw_function_name, "pagila_repl_worker_main", sizeof worker.bgw_function_name);
-      strlcpy(worker.bgw_name, "pagila_repl worker", sizeof worker.bgw_name);
-      strlcpy(worker.bgw_type, "pagila_repl worker", sizeof worker.bgw_type);
+      BackgroundWorker worker = background_worker("pagila_repl_worker_main", "pagila_repl worker");
       worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(crew.shared.segment));
       memcpy(worker.bgw_extra, &i, sizeof i);
       worker.bgw_notify_pid = MyProcPid;

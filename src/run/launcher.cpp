@@ -17,6 +17,7 @@
 #include <tuple>
 #include <vector>
 
+#include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "run/job_table.hpp"
@@ -283,15 +284,8 @@ class Launcher {
 }  // namespace
 
 void register_launcher() {
-  BackgroundWorker worker;
-  memset(&worker, 0, sizeof worker);
-  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  BackgroundWorker worker = background_worker("pagila_repl_launcher_main", "pagila_repl launcher");
   worker.bgw_restart_time = 1;
-  strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
-  strlcpy(worker.bgw_function_name, "pagila_repl_launcher_main", sizeof worker.bgw_function_name);
-  strlcpy(worker.bgw_name, "pagila_repl launcher", sizeof worker.bgw_name);
-  strlcpy(worker.bgw_type, "pagila_repl launcher", sizeof worker.bgw_type);
   RegisterBackgroundWorker(&worker);
 }
 

@@ -8,6 +8,7 @@
 #include "core/load_request.hpp"
 #include "core/replicate_request.hpp"
 #include "core/replicate_to_request.hpp"
+#include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
 #include "pg/transaction.hpp"
 #include "run/channel.hpp"
@@ -114,15 +115,7 @@ bool is_leader() { return leading; }
 
 bool start_leader_of_job(JobRun run, int64 job) {
   JobOrder order{run, job};
-  BackgroundWorker worker;
-  memset(&worker, 0, sizeof worker);
-  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-  worker.bgw_restart_time = BGW_NEVER_RESTART;
-  strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
-  strlcpy(worker.bgw_function_name, "pagila_repl_job_main", sizeof worker.bgw_function_name);
-  strlcpy(worker.bgw_name, "pagila_repl leader", sizeof worker.bgw_name);
-  strlcpy(worker.bgw_type, "pagila_repl leader", sizeof worker.bgw_type);
+  BackgroundWorker worker = background_worker("pagila_repl_job_main", "pagila_repl leader");
   static_assert(sizeof order <= BGW_EXTRALEN);
   memcpy(worker.bgw_extra, &order, sizeof order);
   return RegisterDynamicBackgroundWorker(&worker, nullptr);

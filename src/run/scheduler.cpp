@@ -9,6 +9,7 @@
 #include <map>
 
 #include "core/job.hpp"
+#include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/transaction.hpp"
@@ -219,15 +220,7 @@ void look(int scheduler, int64_t clock_moved) {
 }  // namespace
 
 BackgroundWorkerHandle *start_scheduler(int number, SchedulerOrder order) {
-  BackgroundWorker worker;
-  memset(&worker, 0, sizeof worker);
-  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-  worker.bgw_restart_time = BGW_NEVER_RESTART;
-  strlcpy(worker.bgw_library_name, "pagila_repl", sizeof worker.bgw_library_name);
-  strlcpy(worker.bgw_function_name, "pagila_repl_scheduler_main", sizeof worker.bgw_function_name);
-  strlcpy(worker.bgw_name, "pagila_repl scheduler", sizeof worker.bgw_name);
-  strlcpy(worker.bgw_type, "pagila_repl scheduler", sizeof worker.bgw_type);
+  BackgroundWorker worker = background_worker("pagila_repl_scheduler_main", "pagila_repl scheduler");
   worker.bgw_main_arg = Int32GetDatum(number);
   static_assert(sizeof order <= BGW_EXTRALEN);
   memcpy(worker.bgw_extra, &order, sizeof order);
