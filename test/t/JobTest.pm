@@ -89,6 +89,14 @@ sub let_go {
     return;
 }
 
+# One process of the server is killed, and all the others with it, until it is back.
+sub kill_one {
+    my ($self, $what, $pid) = @_;
+    kill 'KILL', $pid;
+    unlink glob("$self->{gate}*");
+    return ok(wait_until(sub { !kill(0, $pid) && (run_sql($self->{target}, 'SELECT 1'))[0] eq '1' }, $kPatience), "$what: the server is back");
+}
+
 sub time_passes {
     my ($self, $seconds) = @_;
     $self->{passed} += $seconds;

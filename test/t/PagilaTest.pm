@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
-  no_secret own_rows run_processes small_disk);
+  no_secret own_rows run_processes small_disk kill_server);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
 # conf, hba => extra lines of postgresql.conf and pg_hba.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
@@ -276,6 +276,31 @@ sub is_stalled {
     my ($out) = run_sql($node,
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl leader' AND wait_event_type = 'Extension'");
     return $out eq '1';
+}
+
+# All processes of the server at once: the postmaster is stopped first, so that it cannot react to its children's end.
+sub kill_server {
+    my ($node) = @_;
+    my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+    kill 'STOP', $postmaster;
+    wait_until(sub { state_of($postmaster) eq 'T' }, 10) or die 'the postmaster does not stop';
+    my @children = grep { parent_of($_) == $postmaster } map { m{(\d+)} } glob('/proc/[0-9]*');
+    kill 'KILL', @children;
+    $node->kill9;
+    # Even a zombie would keep the next server from starting.
+    wait_until(sub { !grep { state_of($_) } $postmaster, @children }, 30) or die 'processes survive signal 9';
+    return;
+}
+
+# The state and the parent of a process, as the kernel has them; empty and 0 if it is gone.
+sub state_of { return (status_of(shift))[0] }
+sub parent_of { return (status_of(shift))[1] }
+
+sub status_of {
+    my ($pid) = @_;
+    open(my $file, '<', "/proc/$pid/stat") or return ('', 0);
+    my ($state, $parent) = (<$file> // '') =~ /.*\) (\S) (\d+)/;
+    return ($state // '', $parent // 0);
 }
 
 # Polls a condition, which may cost much, ever less often; false if it does not come true in time.

@@ -41,7 +41,7 @@ for my $point (@points) {
     my ($run) = run_sql($node, $new->{load} =~ s/\)$/, wait => false)/r);
     is($run, 'running', "load under way to $point");
     ok(wait_until(sub { is_stalled($node) }, 60), "it has come to $point");
-    kill_server();
+    kill_server($node);
     $node->start;
     heals("server killed at $point", $point);
 }
@@ -87,28 +87,4 @@ sub heals {
 sub is_up {
     my ($out) = run_sql($node, 'SELECT 1');
     return $out eq '1';
-}
-
-# All processes of the server at once: the postmaster is stopped first, so that it cannot react to its children's end.
-sub kill_server {
-    my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
-    kill 'STOP', $postmaster;
-    wait_until(sub { state_of($postmaster) eq 'T' }, 10) or die 'the postmaster does not stop';
-    my @children = grep { parent_of($_) == $postmaster } map { m{(\d+)} } glob('/proc/[0-9]*');
-    kill 'KILL', @children;
-    $node->kill9;
-    # Even a zombie would keep the next server from starting.
-    wait_until(sub { !grep { state_of($_) } $postmaster, @children }, 30) or die 'processes survive signal 9';
-    return;
-}
-
-# The state and the parent of a process, as the kernel has them; empty and 0 if it is gone.
-sub state_of { return (status_of(shift))[0] }
-sub parent_of { return (status_of(shift))[1] }
-
-sub status_of {
-    my ($pid) = @_;
-    open(my $file, '<', "/proc/$pid/stat") or return ('', 0);
-    my ($state, $parent) = (<$file> // '') =~ /.*\) (\S) (\d+)/;
-    return ($state // '', $parent // 0);
 }

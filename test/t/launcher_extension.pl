@@ -110,45 +110,52 @@ sub database_is_dumped {
 }
 
 sub extension_is_dropped {
-    $test->change_source;
-    $test->hold_at('copy:1');
-    $test->time_passes(3600);
-    $test->is_held('the extension is dropped');
     my $drop = 'DROP EXTENSION pagila_repl CASCADE';
-    my (undef, $err) = run_sql($target, "SET lock_timeout = '100ms'; $drop");
-    is(sqlstate_of($err), '55P03', 'the extension cannot be dropped while a run is under way');
-    my $waits = IPC::Run::start([ 'psql', '-XAtq', '-d', $target->connstr('pagila'), '-c', $drop ],
-        '<', \undef, '>', \my $out, '2>', \my $said);
-    ok(wait_until(sub { $test->sql("SELECT count(*) FROM pg_stat_activity WHERE query = '$drop' AND wait_event_type = 'Lock'") eq '1' }, 30),
-        'who drops it waits');
-    $test->let_go;
-    $waits->finish;
-    is($waits->result(0), 0, 'until the run has ended') or diag $said;
-    is($test->sql(q{SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname LIKE 'pagila\_repl%'}), '', 'then nothing of it is left');
-    is($target->safe_psql('pagila', 'SELECT count(*) FROM shop.item'), $test->{source}->safe_psql('pagila', 'SELECT count(*) FROM shop.item'),
-        'but what was copied is');
+    for my $point ('shape:1', 'copy:1', 'publish:1') {
+        $test->change_source;
+        $test->hold_at($point);
+        $test->time_passes(3600);
+        $test->is_held("the extension is dropped at $point");
+        my (undef, $err) = run_sql($target, "SET lock_timeout = '100ms'; $drop");
+        is(sqlstate_of($err), '55P03', "at $point: it cannot be dropped while a run is under way");
+        my $waits = IPC::Run::start([ 'psql', '-XAtq', '-d', $target->connstr('pagila'), '-c', $drop ],
+            '<', \undef, '>', \my $out, '2>', \my $said);
+        ok(wait_until(sub { $test->sql("SELECT count(*) FROM pg_stat_activity WHERE query = '$drop' AND wait_event_type = 'Lock'") eq '1' }, 30),
+            "at $point: who drops it waits");
+        $test->let_go;
+        $waits->finish;
+        is($waits->result(0), 0, "at $point: until the run has ended") or diag $said;
+        is($test->sql(q{SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname LIKE 'pagila\_repl%'}), '', 'then nothing of it is left');
+        ok(copy_of($target) eq copy_of($test->{source}), 'but what was copied is');
+        nothing_happens_without_it();
+        make_it_anew();
+    }
+    my (undef, $err) = run_sql($target, "SET lock_timeout = '5s'; SET client_min_messages = warning; $drop");
+    is($err, '', 'while no run is under way it is dropped');
+    return;
+}
+
+sub nothing_happens_without_it {
     my $since = -s $target->logfile;
     $test->time_passes(3600);
     $test->rests('without the extension');
     is(logged('ERROR|FATAL|WARNING', $since), 0, 'nothing more happens');
     is(scalar $test->launchers, 1, 'the launcher is there');
+    return;
+}
 
+sub make_it_anew {
     $target->safe_psql('pagila', 'CREATE EXTENSION pagila_repl');
     add_source($target, 'source', port => $test->{source}->port);
     $test->schedule('copy', '1 hour', "'source', on_unmanaged => 'drop'");
-    $test->runs('copy', 1, 'succeeded', 'created anew, jobs run again');
-    $test->rests('before it is dropped once more');
-    (undef, $err) = run_sql($target, "SET lock_timeout = '5s'; SET client_min_messages = warning; $drop");
-    is($err, '', 'while no run is under way it is dropped');
+    $test->runs('copy', 1, 'succeeded', 'created anew, jobs run');
+    $test->rests('created anew');
     return;
 }
 
 # pg_upgrade starts the server so, and moves what is in it without anything else changing it.
 sub server_is_upgraded {
-    $target->safe_psql('pagila', 'CREATE EXTENSION pagila_repl');
-    add_source($target, 'source', port => $test->{source}->port);
-    $test->schedule('copy', '1 hour', "'source', on_unmanaged => 'drop'");
-    $test->runs('copy', 1, 'succeeded', 'a job runs');
+    make_it_anew();
     $target->stop;
     $test->{passed} += 7200;
     $target->append_conf('postgresql.auto.conf', "pagila_repl.time_passed = $test->{passed}");

@@ -1,5 +1,5 @@
-# The launcher, a scheduler, a leader, or the whole server is killed or shut down: there is one launcher again, no run is
-# doubled, those that died are marked and cleared up after, and the next one succeeds.
+# The launcher or a scheduler is killed, or the server is shut down: there is one launcher again, no run is doubled, those that
+# died are marked and cleared up after, and the next one succeeds.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -19,7 +19,6 @@ launcher_ends_during_a_run();
 launcher_is_killed_during_a_run();
 launcher_is_killed_while_idle();
 scheduler_is_killed();
-server_is_killed();
 server_is_shut_down();
 $test->done;
 
@@ -33,14 +32,6 @@ sub hold {
     $test->is_held($what);
     clear_fault($target);
     return $test->held;
-}
-
-sub kill_and_wait {
-    my ($what, $pid) = @_;
-    kill 'KILL', $pid;
-    unlink glob("$test->{gate}*");
-    ok(wait_until(sub { !kill(0, $pid) && (run_sql($target, 'SELECT 1'))[0] eq '1' }, 60), "$what: the server is back");
-    return;
 }
 
 # The run that was under way ended so, nothing is left of it, and the next one, a retry, succeeds; each once.
@@ -84,13 +75,13 @@ sub launcher_ends_during_a_run {
 
 sub launcher_is_killed_during_a_run {
     hold('the launcher is killed during a run', 'copy:1');
-    kill_and_wait('the launcher is killed during a run', $test->launchers);
+    $test->kill_one('the launcher is killed during a run', $test->launchers);
     return recovers('the launcher is killed during a run', 'crashed');
 }
 
 sub launcher_is_killed_while_idle {
     my $what = 'the launcher is killed while idle';
-    kill_and_wait($what, $test->launchers);
+    $test->kill_one($what, $test->launchers);
     $test->time_passes(3600);
     $test->runs('copy', ++$count, 'skipped', "$what: jobs go on");
     return all_is_well($what);
@@ -98,13 +89,13 @@ sub launcher_is_killed_while_idle {
 
 sub scheduler_is_killed {
     my $what = 'a scheduler is killed before it starts the leader';
-    kill_and_wait($what, hold_scheduler($what, 'schedule:1'));
+    $test->kill_one($what, hold_scheduler($what, 'schedule:1'));
     recovers($what, 'failed');
 
     $what = 'a scheduler is killed after that';
     my $scheduler = hold_scheduler($what, 'tick:1');
     ok(wait_until(sub { last_run($target, 'status') eq 'succeeded' && leader_pid($target) eq '' }, 60), "$what: the run is over");
-    kill_and_wait($what, $scheduler);
+    $test->kill_one($what, $scheduler);
     $test->runs('copy', ++$count, 'succeeded', "$what: which is noted");
     return all_is_well($what);
 }
@@ -116,56 +107,22 @@ sub hold_scheduler {
     return $pid;
 }
 
-sub server_is_killed {
-    for my $case ([ 'schedule:1', 'failed', 'before a leader is started' ], [ 'copy:1', 'crashed', 'during a run' ]) {
-        my ($point, $status, $when) = @$case;
-        my $what = "the server is killed $when";
-        hold($what, $point);
-        kill_server();
-        unlink glob("$test->{gate}*");
-        $target->start;
-        recovers($what, $status);
-    }
-    return;
-}
-
-# All processes of the server at once: the postmaster is stopped first, so that it cannot react to its children's end.
-sub kill_server {
-    my ($postmaster) = split /\n/, slurp_file($target->data_dir . '/postmaster.pid');
-    kill 'STOP', $postmaster;
-    wait_until(sub { state_of($postmaster) eq 'T' }, 10) or die 'the postmaster does not stop';
-    my @children = grep { parent_of($_) == $postmaster } map { m{(\d+)} } glob('/proc/[0-9]*');
-    kill 'KILL', @children;
-    $target->kill9;
-    # Even a zombie would keep the next server from starting.
-    wait_until(sub { !grep { state_of($_) } $postmaster, @children }, 30) or die 'processes survive signal 9';
-    return;
-}
-
-# The state and the parent of a process, as the kernel has them; empty and 0 if it is gone.
-sub state_of { return (status_of(shift))[0] }
-sub parent_of { return (status_of(shift))[1] }
-
-sub status_of {
-    my ($pid) = @_;
-    open(my $file, '<', "/proc/$pid/stat") or return ('', 0);
-    my ($state, $parent) = (<$file> // '') =~ /.*\) (\S) (\d+)/;
-    return ($state // '', $parent // 0);
-}
-
 sub server_is_shut_down {
     for my $mode ('fast', 'smart') {
         $test->rests("$mode shutdown");
         stop_in_time($mode, 'with an idle launcher');
         $target->start;
-        hold("$mode shutdown", 'copy:1');
-        stop_in_time($mode, 'with a run under way');
-        unlink glob("$test->{gate}*");
-        $target->start;
-        $test->runs('copy', $count += 2, 'succeeded', "$mode shutdown: the run is done after the restart");
-        like($test->statuses('copy'), qr/ aborted succeeded$/, "$mode shutdown: it was aborted");
-        all_is_well("$mode shutdown");
-        $test->cleared_up("$mode shutdown");
+        for my $point ('copy:1', 'index:1', 'publish:1') {
+            my $what = "$mode shutdown at $point";
+            hold($what, $point);
+            stop_in_time($mode, "at $point");
+            unlink glob("$test->{gate}*");
+            $target->start;
+            $test->runs('copy', $count += 2, 'succeeded', "$what: the run is done after the restart");
+            like($test->statuses('copy'), qr/ aborted succeeded$/, "$what: it was aborted");
+            all_is_well($what);
+            $test->cleared_up($what);
+        }
     }
     return;
 }

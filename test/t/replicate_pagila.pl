@@ -136,7 +136,8 @@ for my $i (1 .. $kPulls) {
 }
 my $reads = sub { $target->safe_psql('pagila', 'SELECT count(*) FROM watch.seen') };
 ok(wait_until(sub { $reads->() >= $kReads }, 120), 'there were reads enough');
-$readers->signal('INT');
+# pgbench takes the alarm for the end of its time.
+$readers->signal('ALRM');
 $readers->finish;
 unlike($reader_err, qr/error|fatal|aborted/i, 'no reader got an error');
 my $seen = $target->safe_psql('pagila', q{SELECT DISTINCT string_agg(answer::text, ' ' ORDER BY question) FROM watch.seen GROUP BY reader});
