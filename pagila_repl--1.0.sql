@@ -262,10 +262,11 @@ GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.manage
   TO pagila_repl_monitor;
 
 --
--- Views
+-- Views. Barriers, as they show what row-level security would hide: no function of the reader's sees rows before they are
+-- chosen.
 --
 
-CREATE VIEW pagila_repl.progress AS
+CREATE VIEW pagila_repl.progress WITH (security_barrier) AS
 SELECT r.run_id,
        r.owner,
        r.phase,
@@ -309,7 +310,7 @@ COMMENT ON COLUMN pagila_repl.progress.steps_done IS 'steps finished';
 COMMENT ON COLUMN pagila_repl.progress.elapsed IS 'time since the run was recorded';
 COMMENT ON COLUMN pagila_repl.progress.estimated_remaining IS 'time the remaining rows will take at the pace so far';
 
-CREATE VIEW pagila_repl.pagila_load_audit AS
+CREATE VIEW pagila_repl.pagila_load_audit WITH (security_barrier) AS
 SELECT r.run_id AS id,
        r.finished_at AS loaded_at,
        r.schema_sha256,
@@ -339,7 +340,8 @@ COMMENT ON COLUMN pagila_repl.pagila_load_audit.film_count IS 'rows loaded into 
 COMMENT ON COLUMN pagila_repl.pagila_load_audit.customer_count IS 'rows loaded into tables named customer';
 COMMENT ON COLUMN pagila_repl.pagila_load_audit.rental_count IS 'rows loaded into tables named rental';
 COMMENT ON COLUMN pagila_repl.pagila_load_audit.succeeded IS 'the target holds what the files say';
-CREATE VIEW pagila_repl.job_status AS
+
+CREATE VIEW pagila_repl.job_status WITH (security_barrier) AS
 SELECT j.job_id,
        j.job_name,
        pg_catalog.pg_get_userbyid(j.owner_oid) AS owner,

@@ -2,10 +2,12 @@
 
 #include "asked_run.hpp"
 
+#include "entrance.hpp"
 #include "pg/boundary.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
+#include "catalog/pg_authid.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/acl.h"
@@ -113,14 +115,17 @@ Datum ask_for_run(FunctionCallInfo fcinfo, Oid owner, RequestKind kind, PlainReq
   return row_of(fcinfo, outcome);
 }
 
-Outcome outcome_for_caller(int64 run_id) {
+bool may_signal(Oid owner) {
+  return superuser() || has_privs_of_role(GetUserId(), owner) ||
+         (!superuser_arg(owner) && has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND));
+}
+
+Outcome outcome_for_caller(int64 run_id, bool to_signal) {
   Oid owner = entry([] { return extension_owner(); });
   char **outcome = read_outcome(run_id, owner);
   Oid run_owner = outcome == nullptr ? InvalidOid : (Oid)strtoul(outcome[kOwner], nullptr, 10);
-  Oid monitor = get_role_oid("pagila_repl_monitor", true);
   // A run of others does not exist for those who may not see it.
-  bool visible = outcome != nullptr && (superuser() || has_privs_of_role(GetUserId(), run_owner) ||
-                                        (OidIsValid(monitor) && has_privs_of_role(GetUserId(), monitor)));
+  bool visible = outcome != nullptr && (may_see_what_is_of(run_owner) || (to_signal && may_signal(run_owner)));
   if (!visible)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("run " INT64_FORMAT " does not exist", run_id),
                     errhint("See the runs in pagila_repl.run.")));

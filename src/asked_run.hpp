@@ -24,13 +24,15 @@ Datum ask_for_run(FunctionCallInfo fcinfo, Oid owner, RequestKind kind, PlainReq
 
 // How a run stands, as committed by now.
 struct Outcome {
-  char **columns;  // null: there is no such run, or the caller may not see it
+  char **columns;
   Oid owner;
   int leader_pid;
   const char *run_id;
 };
-// Raises 42704 if there is no run that the caller may see.
-Outcome outcome_for_caller(int64 run_id);
+// Whether the caller may end what a role runs: with its rights, or as pg_cancel_backend has it.
+bool may_signal(Oid owner);
+// Raises 42704 if there is no run that the caller may see. Who may end it may see that there is one.
+Outcome outcome_for_caller(int64 run_id, bool to_signal);
 Datum result_row(FunctionCallInfo fcinfo, Outcome outcome);
 
 }  // namespace pagila_repl

@@ -95,6 +95,12 @@ void check_may_log_in() {
              errhint("Call it as a role with LOGIN.")));
 }
 
+bool may_see_what_is_of(Oid owner) {
+  Oid monitor = get_role_oid("pagila_repl_monitor", true);
+  return superuser() || is_member_of_role(GetUserId(), owner) ||
+         (OidIsValid(monitor) && is_member_of_role(GetUserId(), monitor));
+}
+
 namespace {
 
 std::string text_of(Datum value) {

@@ -16,6 +16,8 @@ void check_not_standby(const char *function);
 void check_may_read_files();
 void check_no_transaction(const char *function);
 void check_may_log_in();
+// Whether the caller sees runs and jobs of this role, by the rule of the views and of row-level security.
+bool may_see_what_is_of(Oid owner);
 
 // Arguments that must not be null, by name, unless it is said otherwise. Throw 22004, 22023.
 std::string text_argument(FunctionCallInfo fcinfo, int number, const char *name);

@@ -49,10 +49,7 @@ struct CallersRights {
 
 CallersRights rights_to_job_of(Oid owner) {
   return guarded([owner] {
-    Oid user = GetUserId(), monitor = get_role_oid("pagila_repl_monitor", true);
-    return CallersRights{
-        superuser() || is_member_of_role(user, owner) || (OidIsValid(monitor) && is_member_of_role(user, monitor)),
-        superuser() || has_privs_of_role(user, owner)};
+    return CallersRights{may_see_what_is_of(owner), superuser() || has_privs_of_role(GetUserId(), owner)};
   });
 }
 

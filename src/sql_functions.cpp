@@ -82,9 +82,9 @@ Datum pagila_wait(PG_FUNCTION_ARGS) {
   check_operator("pagila_wait");
   check_not_in_run("pagila_wait");
   check_no_transaction("pagila_wait");
-  (void)outcome_for_caller(run_id);
+  (void)outcome_for_caller(run_id, false);
   wait_for_run(run_id);
-  return result_row(fcinfo, outcome_for_caller(run_id));
+  return result_row(fcinfo, outcome_for_caller(run_id, false));
 }
 
 // pagila_cancel(run_id)
@@ -92,9 +92,8 @@ Datum pagila_cancel(PG_FUNCTION_ARGS) {
   int64 run_id = PG_GETARG_INT64(0);
   check_operator("pagila_cancel");
   check_not_in_run("pagila_cancel");
-  Outcome outcome = outcome_for_caller(run_id);
-  if (!superuser() && !has_privs_of_role(GetUserId(), outcome.owner) &&
-      (superuser_arg(outcome.owner) || !has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND)))
+  Outcome outcome = outcome_for_caller(run_id, true);
+  if (!may_signal(outcome.owner))
     ereport(ERROR,
             (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to cancel run %s", outcome.run_id),
              errdetail("Only its owner and members of \"pg_signal_backend\" may.")));

@@ -104,9 +104,9 @@ void run_job(JobOrder order) {
   }
 }
 
-// Nobody else would know that there is something to do.
+// Old runs are to be forgotten, and nobody else would know that this one has left something.
 void wake_launcher_at_exit(int, Datum) {
-  if (leaves_something()) wake_launcher(MyDatabaseId);
+  if (has_begun_run()) wake_launcher(MyDatabaseId);
 }
 
 }  // namespace

@@ -23,17 +23,14 @@ namespace pagila_repl {
 
 namespace {
 
-bool begun = false, over = false, remains = false;
+bool begun = false;
 
 // It is of no use any more. If this fails the launcher or the next run does it.
 void drop_what_it_built(const RunRecord &record) {
   accept_cancel();
-  remains = true;
   try {
-    std::vector<std::string> remarks = drop_own_leftovers(record.id());
-    for (const std::string &remark : remarks) warn(remark);
+    for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
     forget_replaced_copies();
-    remains = !remarks.empty();
   } catch (const Error &error) {
     warn("what the run built is left for the next run to remove: " + error.message);
   }
@@ -94,10 +91,9 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
   } catch (const std::exception &error) {
     end(record, Error("XX000", error.what()));
   }
-  over = true;
 }
 
-bool leaves_something() { return begun && (!over || remains); }
+bool has_begun_run() { return begun; }
 
 RunIntent intent_of(const Job &job) {
   RunIntent intent;
@@ -141,12 +137,9 @@ void enter(RunRecord &record, Phase phase) {
 }
 
 void clean(RunRecord &record) {
-  remains = true;
   try {
-    std::vector<std::string> remarks = drop_own_leftovers(record.id());
-    for (const std::string &remark : remarks) record.append_message(remark);
+    for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
     forget_replaced_copies();
-    remains = !remarks.empty();
   } catch (const Error &error) {
     warn("the replaced copy is left for the next run to remove: " + error.message);
   }

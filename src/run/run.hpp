@@ -31,8 +31,8 @@ std::string json_members(const RunOptions &options);
 // Sorting for an index takes 16 MB, unless someone has decided otherwise. Needs a transaction.
 void stay_small();
 
-// What this process has begun is not all recorded, or not all removed: someone else has to look.
-bool leaves_something();
+// Whether this process has come to record a run: there may be something to put right or to forget.
+bool has_begun_run();
 
 // From now on the run may take so long, 0: any time; then it is cancelled.
 void limit_run(int milliseconds);

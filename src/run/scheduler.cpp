@@ -201,17 +201,16 @@ void look(int scheduler, int64_t clock_moved) {
   report.clock_noted = true;
   write_report(scheduler, report);
   in_transaction([] { mark_crashed_runs(0); });
-  bool settled = false;
   for (const Job &job : jobs()) {
     std::optional<RunEnd> end = job.current_run ? end_of(job) : std::nullopt;
     if (!end) continue;
     unless_locked(report, [&] { settle(job, *end); });
-    settled = true;
   }
   start_due(report);
   find_next_due(report);
   PR_FAULT("tick");
-  if (settled) in_transaction([] { forget_old_runs(); });
+  // What has just been started will end.
+  if (!report.had_turn) in_transaction([] { forget_old_runs(); });
   if (!sweep(0)) look_again_at(report, job_clock() + kSweepAgainSeconds);
   report.done = true;
   write_report(scheduler, report);

@@ -166,6 +166,12 @@ sub history_is_kept_within_limits {
     $test->time_passes(3600);
     ok(wait_until(sub { $test->sql('SELECT count(*) FROM pagila_repl.run') eq '3' }, 30), 'three runs are kept')
       or diag $test->sql('SELECT count(*) FROM pagila_repl.run');
+    $test->sql("SELECT pagila_alter_job('copy', enabled => false)");
+    $test->sql(pull_sql('source', force => 'true')) for 1 .. 3;
+    ok(wait_until(sub { $test->sql('SELECT count(*) FROM pagila_repl.run') eq '4' }, 30), 'after runs that no job asked for, too')
+      or diag $test->sql('SELECT count(*) FROM pagila_repl.run');
+    $test->sql("SELECT pagila_alter_job('copy', enabled => true)");
+    $test->rests('the job is enabled again');
     is($test->sql('SELECT count(*) FROM pagila_repl.run_step s WHERE NOT EXISTS (SELECT FROM pagila_repl.run r WHERE r.run_id = s.run_id)'),
         '0', 'and no steps of others');
     is($test->sql('SELECT count(DISTINCT run_id) FROM pagila_repl.run JOIN pagila_repl.copy USING (run_id)'), '1',
