@@ -13,7 +13,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
-  no_secret own_rows run_processes small_disk kill_server);
+  no_secret own_rows run_processes small_disk kill_server
+  shows_no_more_to_functions);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
 # conf, hba => extra lines of postgresql.conf and pg_hba.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
@@ -301,6 +302,16 @@ sub status_of {
     open(my $file, '<', "/proc/$pid/stat") or return ('', 0);
     my ($state, $parent) = (<$file> // '') =~ /.*\) (\S) (\d+)/;
     return ($state // '', $parent // 0);
+}
+
+# A function of the reader's, so cheap that the planner would call it first, sees no row of the view but those that are shown.
+sub shows_no_more_to_functions {
+    my ($node, $view, $column, %options) = @_;
+    my ($out, $err) = run_sql($node, "CREATE FUNCTION pg_temp.seen(bigint) RETURNS boolean LANGUAGE plpgsql COST 0.0000001
+        AS \$\$ BEGIN RAISE NOTICE 'seen %', \$1; RETURN true; END \$\$;
+        SELECT count(*) FROM pagila_repl.$view WHERE pg_temp.seen($column)", %options);
+    my $seen = () = $err =~ /NOTICE:.*seen/g;
+    return is($seen, $out, "$view: a function in WHERE sees no more rows than are shown");
 }
 
 # Polls a condition, which may cost much, ever less often; false if it does not come true in time.

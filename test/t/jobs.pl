@@ -130,6 +130,7 @@ $node->safe_psql('pagila', q{
     is_deeply([ sqlstates($node, [ map { "SELECT pagila_schedule('many$_', '$new_year', source => 'src')" } 1 .. 3 ], as('ann')) ],
         [ '00000', '54000', '54000' ], 'no more');
     is((sqlstates($node, [ "SELECT pagila_schedule('of bob', '$new_year', source => 'src')" ], as('bob')))[0], '00000', 'others still can');
+    shows_no_more_to_functions($node, 'job_status', 'job_id', as('bob'));
     $node->safe_psql('pagila', "SELECT pagila_schedule('any$_', '$new_year', schema_file => '/x.sql')") for 1 .. 4;
     pass('superusers can have any number');
     my $background = $node->background_psql('pagila', extra_params => [ '-U', 'ann' ]);
