@@ -5,17 +5,17 @@ DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'pagila_repl_monitor') THEN
     CREATE ROLE pagila_repl_monitor NOLOGIN;
-    COMMENT ON ROLE pagila_repl_monitor IS 'may see every run of pagila_repl';
+    COMMENT ON ROLE pagila_repl_monitor IS 'may see every run and job of pagila_repl';
   END IF;
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'pagila_repl_operator') THEN
     CREATE ROLE pagila_repl_operator NOLOGIN;
-    COMMENT ON ROLE pagila_repl_operator IS 'may start runs of pagila_repl and see the own ones';
+    COMMENT ON ROLE pagila_repl_operator IS 'may start and schedule runs of pagila_repl and see the own ones';
   END IF;
 END
 $$;
 
 CREATE SCHEMA pagila_repl;
-COMMENT ON SCHEMA pagila_repl IS 'state of the extension pagila_repl: runs, their steps, what they created';
+COMMENT ON SCHEMA pagila_repl IS 'state of the extension pagila_repl: runs, their steps, what they created, jobs';
 GRANT USAGE ON SCHEMA pagila_repl TO pagila_repl_operator, pagila_repl_monitor;
 
 --
@@ -69,7 +69,7 @@ COMMENT ON COLUMN pagila_repl.run.kind IS
   'what the run does: load, replicate (a source into this database) or replicate_to (this database, by a run of the target)';
 COMMENT ON COLUMN pagila_repl.run.owner IS 'role that asked for the run and that it runs as';
 COMMENT ON COLUMN pagila_repl.run.owner_oid IS 'its OID';
-COMMENT ON COLUMN pagila_repl.run.job_id IS 'job that the run was started for; null if someone called for it';
+COMMENT ON COLUMN pagila_repl.run.job_id IS 'job that it is a run of, started by the launcher or by pagila_run_job; null for others';
 COMMENT ON COLUMN pagila_repl.run.status IS
   'running, succeeded, skipped (nothing to do), failed (error), cancelled (by request), aborted (server shut down or leader terminated), crashed (leader died)';
 COMMENT ON COLUMN pagila_repl.run.phase IS
@@ -88,7 +88,7 @@ COMMENT ON COLUMN pagila_repl.run.schema_sha256 IS
 COMMENT ON COLUMN pagila_repl.run.data_sha256 IS 'SHA-256 of the second file, in hexadecimal';
 COMMENT ON COLUMN pagila_repl.run.fingerprint IS 'SHA-256 over everything that decides what the copy holds';
 COMMENT ON COLUMN pagila_repl.run.options IS 'options the run was asked for with';
-COMMENT ON COLUMN pagila_repl.run.leader_pid IS 'process id of the background worker that runs or ran it';
+COMMENT ON COLUMN pagila_repl.run.leader_pid IS 'process id of the background worker that runs or ran it; 0 if it could not be started';
 COMMENT ON COLUMN pagila_repl.run.worker_pids IS 'process ids of its workers, if steps are done by several processes';
 COMMENT ON COLUMN pagila_repl.run.started_at IS 'when the run was recorded';
 COMMENT ON COLUMN pagila_repl.run.finished_at IS 'when it ended; null while running';
@@ -127,12 +127,12 @@ COMMENT ON TABLE pagila_repl.run_step IS 'one row per table, index, constraint a
 COMMENT ON COLUMN pagila_repl.run_step.run_id IS 'the run';
 COMMENT ON COLUMN pagila_repl.run_step.step IS 'number of the step within the run';
 COMMENT ON COLUMN pagila_repl.run_step.kind IS
-  'table, index, constraint, trigger, rule, setting, sequence, materialized view or analyze';
+  'table, index, constraint, trigger, rule, setting, sequence, materialized view, analyze or verify';
 COMMENT ON COLUMN pagila_repl.run_step.schema_name IS 'schema of the object, as it is named once published';
 COMMENT ON COLUMN pagila_repl.run_step.object_name IS 'name of the object';
 COMMENT ON COLUMN pagila_repl.run_step.method IS
   'how the rows of a table came from the source: binary copy or text copy; null for other steps and for loads';
-COMMENT ON COLUMN pagila_repl.run_step.rows IS 'rows loaded or found';
+COMMENT ON COLUMN pagila_repl.run_step.rows IS 'rows loaded, of verify rows found';
 COMMENT ON COLUMN pagila_repl.run_step.bytes IS 'bytes of row data read for it';
 COMMENT ON COLUMN pagila_repl.run_step.started_at IS 'when the step began';
 COMMENT ON COLUMN pagila_repl.run_step.finished_at IS 'when it ended; null if it failed or is under way';
@@ -187,14 +187,14 @@ COMMENT ON COLUMN pagila_repl.managed_content.is_sequence IS 'a sequence, whose 
 COMMENT ON COLUMN pagila_repl.managed_content.physical_state IS
   'file, blocks and visibility map: as long as it is the same, no row has been touched; null if there is no such proof';
 COMMENT ON COLUMN pagila_repl.managed_content.content_hash IS
-  'rows and sum of their hashes; null if they were only counted';
+  'rows, sum of their hashes, sum of the hashes of these; null if they were only counted';
 
 CREATE TABLE pagila_repl.leftover (
   schema_oid oid PRIMARY KEY,
   schema_name name NOT NULL,
   run_id bigint NOT NULL
 );
-COMMENT ON TABLE pagila_repl.leftover IS 'schemas of runs under way, or left behind by runs that died, to be removed';
+COMMENT ON TABLE pagila_repl.leftover IS 'schemas of runs under way, of runs that died, and replaced copies that were still in use: to be removed';
 COMMENT ON COLUMN pagila_repl.leftover.schema_oid IS 'the schema';
 COMMENT ON COLUMN pagila_repl.leftover.schema_name IS 'its name';
 COMMENT ON COLUMN pagila_repl.leftover.run_id IS 'the run that made it';
@@ -217,8 +217,8 @@ CREATE TABLE pagila_repl.job (
   enabled boolean NOT NULL DEFAULT true,
   created_at timestamptz NOT NULL,
   next_run_at timestamptz,
+  last_due_at timestamptz,
   current_run_id bigint,
-  current_due_at timestamptz,
   last_run_id bigint,
   failures integer NOT NULL DEFAULT 0,
   login_failures integer NOT NULL DEFAULT 0,
@@ -240,8 +240,8 @@ COMMENT ON COLUMN pagila_repl.job.time_zone IS 'time zone of the cron expression
 COMMENT ON COLUMN pagila_repl.job.enabled IS 'whether it runs at all';
 COMMENT ON COLUMN pagila_repl.job.created_at IS 'when it was scheduled';
 COMMENT ON COLUMN pagila_repl.job.next_run_at IS 'when it is due; null if it never is';
+COMMENT ON COLUMN pagila_repl.job.last_due_at IS 'when the run was due that was started last';
 COMMENT ON COLUMN pagila_repl.job.current_run_id IS 'run that was started for it and whose end is not taken note of yet';
-COMMENT ON COLUMN pagila_repl.job.current_due_at IS 'when that run was due';
 COMMENT ON COLUMN pagila_repl.job.last_run_id IS 'run that ended last';
 COMMENT ON COLUMN pagila_repl.job.failures IS 'runs that failed since the last one that did not';
 COMMENT ON COLUMN pagila_repl.job.login_failures IS 'how many of the last runs the source refused to let in';
@@ -582,4 +582,4 @@ COMMENT ON FUNCTION pagila_repl_validator IS 'refuse options that servers and us
 REVOKE EXECUTE ON FUNCTION pagila_repl_validator FROM PUBLIC;
 
 CREATE FOREIGN DATA WRAPPER pagila_repl NO HANDLER VALIDATOR pagila_repl_validator;
-COMMENT ON FOREIGN DATA WRAPPER pagila_repl IS 'databases that can be copied from';
+COMMENT ON FOREIGN DATA WRAPPER pagila_repl IS 'databases that can be copied from, or asked to copy this one';

@@ -14,6 +14,9 @@ SELECT a.attrelid::regclass, a.attname AS without_comment
    AND col_description(a.attrelid, a.attnum) IS NULL
  ORDER BY 1, 2;
 
+SELECT rolname AS without_comment FROM pg_roles
+ WHERE rolname ~ '^pagila_repl_' AND shobj_description(oid, 'pg_authid') IS NULL;
+
 SELECT p.oid::regprocedure AS open_to_public
   FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
  WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pagila_repl')

@@ -40,7 +40,7 @@ SELECT job_name FROM pagila_repl.job;
 SET ROLE regress_pagila_job_two;
 SELECT job_name, owner, source, status, current_run_id, last_run_id, last_status, last_started_at, last_finished_at, last_message
   FROM pagila_repl.job_status;
-SELECT job_name, source_server, schema_file, data_file, options, time_zone, enabled, current_due_at, login_failures
+SELECT job_name, source_server, schema_file, data_file, options, time_zone, enabled, last_due_at, login_failures
   FROM pagila_repl.job;
 SET ROLE regress_pagila_job_watcher;
 SELECT job_name FROM pagila_repl.job_status ORDER BY job_id;

@@ -178,8 +178,11 @@ Job altered_job(const Job &before, FunctionCallInfo fcinfo) {
   check_options(job);
   job.options = without_nulls(job.options);
 
+  bool as_new = to_enable || job.schedule != before.schedule || job.time_zone != before.time_zone;
   if (to_enable) job.state = JobState{};
-  if (to_enable || job.schedule != before.schedule || job.time_zone != before.time_zone) job.state.next_run_at = first;
+  if (as_new) job.state.next_run_at = first;
+  // That of a run under way decides when the next one is.
+  if (as_new) job.state.last_due_at = job.current_run ? before.state.last_due_at : std::nullopt;
   return job;
 }
 

@@ -5,8 +5,10 @@
 #include "entrance.hpp"
 #include "job_arguments.hpp"
 #include "pg/boundary.hpp"
+#include "pg/transaction.hpp"
 #include "run/job_request.hpp"
 #include "run/job_table.hpp"
+#include "run/job_table_check.hpp"
 #include "run/launcher_state.hpp"
 #include "target/target_lock.hpp"
 
@@ -79,6 +81,7 @@ struct PlainRun {
 };
 
 PlainRun run_of(const std::string &name) {
+  as_extension_owner([] { check_job_table(); });
   Job job = check_callers(name, find_job(name));
   if (std::optional<std::string> reason = why_not(job))
     throw Error("42501", "job \"" + name + "\" cannot run", "Reason: " + *reason + ".");

@@ -95,22 +95,23 @@ void define_source_settings() {
                           1, 64, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("pagila_repl.run_timeout", "How long a run may take.", "0 means no limit.", &run_timeout, 0,
                           0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("pagila_repl.connect_timeout", "How long connecting to a source may take.",
+  DefineCustomIntVariable("pagila_repl.connect_timeout", "How long connecting to a source or target may take.",
                           "The option connect_timeout of a server goes before it.", &connect_timeout, 10000, 100,
                           3600000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("pagila_repl.stall_timeout", "How long a source may be silent while it is waited for.",
-                          "0 means no limit.", &stall_timeout, 60000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr,
-                          nullptr, nullptr);
-  DefineCustomStringVariable("pagila_repl.allowed_hosts", "Hosts that sources may be on.",
+  DefineCustomIntVariable("pagila_repl.stall_timeout",
+                          "How long a source or target may be silent while it is waited for.", "0 means no limit.",
+                          &stall_timeout, 60000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("pagila_repl.allowed_hosts", "Hosts that sources and targets may be on.",
                              "A comma-separated list of host names, addresses and socket directories, as servers name "
                              "them; empty means any.",
                              &allowed_hosts, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomStringVariable("pagila_repl.pg_dump", "Path of pg_dump, which reads the shape of a source.",
                              "Empty means the one next to the server.", &pg_dump, "", PGC_SUSET, 0, check_path, nullptr,
                              nullptr);
-  DefineCustomIntVariable("pagila_repl.disk_reserve", "Disk space that a run leaves free.",
-                          "-1 means 1 GB or 5 % of the volume, whichever is more.", &disk_reserve, -1, -1, INT_MAX,
-                          PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "pagila_repl.disk_reserve", "Disk space that a run leaves free.",
+      "On the volume of the write-ahead log. -1 means 1 GB or 5 % of it, whichever is more, 0 that it does not look.",
+      &disk_reserve, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
 }
 
 void define_job_settings() {

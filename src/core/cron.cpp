@@ -75,6 +75,13 @@ std::optional<int64_t> Cron::next(int64_t after, const UtcOffset &offset) const 
   return any_hour_ ? next_of_any_hour(after, offset) : next_of_given_hours(after, offset);
 }
 
+std::optional<int64_t> Cron::next_but(int64_t had, int64_t after, const UtcOffset &offset) const {
+  std::optional<int64_t> first = next(after, offset);
+  if (!first || *first > had) return first;
+  std::optional<int64_t> second = next(*first, offset);
+  return second && *second <= had ? first : second;
+}
+
 // A local time counts when clocks first show it or, if they leave it out, a later one.
 std::optional<int64_t> Cron::next_of_given_hours(int64_t after, const UtcOffset &offset) const {
   int64_t latest_shown = after + offset(after);

@@ -24,6 +24,9 @@ class Cron {
   // Where the hour is given, a local time that comes twice counts once, and one that a change of the clocks leaves out
   // becomes the first moment after it; where the hour field begins with *, local time counts as it passes.
   std::optional<int64_t> next(int64_t after, const UtcOffset &offset) const;
+  // The same for one who had a turn at `had`, which is later than `after` if the clock was set back since: the time that
+  // turn was for is not named again.
+  std::optional<int64_t> next_but(int64_t had, int64_t after, const UtcOffset &offset) const;
 
  private:
   // The first local time it names, at `from` or later: seconds since 1970 as a clock on the wall counts them.

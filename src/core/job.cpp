@@ -77,6 +77,10 @@ JobState after_run(const JobState &before, const RunEnd &end, std::optional<int6
   return state;
 }
 
+int64_t last_of_interval(int64_t due, int64_t interval, int64_t at) {
+  return at < due ? at : due + (at - due) / interval * interval;
+}
+
 int64_t next_of_interval(int64_t due, int64_t interval, int64_t now) {
   if (due > now) return now + interval;
   return due + ((now - due) / interval + 1) * interval;

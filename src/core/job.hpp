@@ -10,9 +10,10 @@
 namespace pagila_repl {
 
 struct JobState {
-  std::optional<int64_t> next_run_at;          // never due without
-  int failures = 0;                            // runs that failed since the last one that did not
-  int login_failures = 0;                      // how many of the last runs the source did not let in
+  std::optional<int64_t> next_run_at;            // never due without
+  std::optional<int64_t> last_due_at;            // the time that its last run was for
+  int failures = 0;                              // runs that failed since the last one that did not
+  int login_failures = 0;                        // how many of the last runs the source did not let in
   std::optional<std::string> suspended_because;  // it does not run until it is enabled again
 };
 
@@ -27,8 +28,7 @@ struct Job {
   std::optional<std::string> time_zone;  // none: that of the setting
   bool enabled = true;
   JobState state;
-  std::optional<int64_t> current_run;     // started, and its end not taken note of yet
-  std::optional<int64_t> current_due_at;  // when it was due
+  std::optional<int64_t> current_run;  // started, and its end not taken note of yet
 };
 
 // How a run of a job ended.
@@ -59,5 +59,7 @@ JobState after_run(const JobState &before, const RunEnd &end, std::optional<int6
 // When a job of that interval, last due at `due`, is due next: later than now, on the grid of its earlier times, so that
 // what was missed is not made up for. Never more than one interval ahead, if the clock was set back.
 int64_t next_of_interval(int64_t due, int64_t interval, int64_t now);
+// The last time on that grid up to `at`; `at` if that is before `due`, as after the clock was set back.
+int64_t last_of_interval(int64_t due, int64_t interval, int64_t at);
 
 }  // namespace pagila_repl

@@ -1,4 +1,5 @@
-// A transaction of a background worker, as a scope: commits when the body returns, aborts when it throws.
+// Transactions as scopes. One of a background worker commits when the body returns and aborts when it throws; in a session
+// only the subtransactions and roles are for use.
 #pragma once
 
 #include "pg/boundary.hpp"
@@ -40,7 +41,17 @@ auto in_transaction(Body body) -> decltype(body()) {
   }
 }
 
-// Inside in_transaction: what the body did is undone when it throws, the transaction goes on.
+// A commit that a crash does not take back; others of a run are not waited for. Standbys are waited for in none: the locks of
+// publishing would be held meanwhile, and a cancel be lost, and with it a shutdown or the limit of the run.
+template <class Body>
+void in_durable_transaction(Body body) {
+  in_transaction([&] {
+    set_local("synchronous_commit", "local");
+    body();
+  });
+}
+
+// Inside in_transaction, not inside itself: what the body did is undone when it throws, the transaction goes on.
 template <class Body>
 void in_subtransaction(Body body) {
   begin_subtransaction();

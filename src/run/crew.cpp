@@ -15,6 +15,7 @@
 #include "run/worker.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -26,6 +27,10 @@ namespace pagila_repl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Of all worker slots a run leaves so many to others, its leader among them: the launchers of jobs and of logical replication,
+// and a scheduler, lest no other job is even looked at.
+constexpr int kSlotsOfOthers = 4;
 
 // Plain data: it is still needed when the process exits.
 struct Crew {
@@ -281,7 +286,7 @@ std::vector<int> pids_of_workers() {
   return pids;
 }
 
-Harvest harvest(size_t items, int asked, int workers) {
+Harvest harvest(size_t items, int asked, int wanted) {
   Harvest harvest;
   harvest.rows = pg_atomic_read_u64(&crew.shared.work->rows);
   harvest.bytes = pg_atomic_read_u64(&crew.shared.work->bytes);
@@ -289,10 +294,10 @@ Harvest harvest(size_t items, int asked, int workers) {
     const VerifiedSlot &slot = crew.shared.verified[i];
     harvest.verified.push_back({slot.rows, slot.source_rows, slot.hash, slot.source_hash});
   }
-  if (asked > 1 && workers == 0)
+  if (asked > 1 && wanted == 0)
     harvest.remarks.push_back(
         "done by one process, since constraints or indexes call functions of the copied schemas, or columns hold names");
-  if (crew.started < workers)
+  if (crew.started < wanted)
     harvest.remarks.push_back(std::to_string(crew.started) + " of " + std::to_string(asked) +
                               " workers could be started");
   return harvest;
@@ -303,7 +308,8 @@ Harvest harvest(size_t items, int asked, int workers) {
 Harvest do_items(const std::vector<WorkItem> &items, const PullJob &job, int asked, const Stage &stage,
                  Connection &holder, RunRecord &record) {
   // One process is the leader alone; and only one can give the stage its real names.
-  int workers = asked > 1 && !stage.runs_own_code ? std::min(asked, kMostWorkers) : 0;
+  int wanted = asked > 1 && !stage.runs_own_code ? std::min(asked, kMostWorkers) : 0;
+  int workers = std::clamp(max_worker_processes - kSlotsOfOthers, 0, wanted);
   crew.started = 0;
   crew.shared.segment = make_segment(items, encode(items), encode(job), workers);
   WorkSegment &shared = crew.shared;
@@ -314,7 +320,7 @@ Harvest do_items(const std::vector<WorkItem> &items, const PullJob &job, int ask
     record.has_workers(pids_of_workers());
     in_steps(stage, stage.runs_own_code, [&](const RunStep &run) { watch(items, job, run, holder, record); });
     wait_until_gone();
-    Harvest result = harvest(items.size(), asked, workers);
+    Harvest result = harvest(items.size(), asked, wanted);
     int refused = 0;
     for (int i = 0; i < crew.started; i++) refused += crew.shared.slots[i].refused;
     if (refused > 0)

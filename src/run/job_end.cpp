@@ -40,7 +40,7 @@ std::optional<RunEnd> end_of(const Job &job) {
   if (rows.empty()) {
     // For want of memory, or of connections: that may pass.
     Error error("58000", "the leader of the run could not start", {}, "See the server's log.");
-    in_durable_transaction([&] { record_failed_start(job, error); });
+    decide([&] { record_failed_start(job, RunStatus::failed, error); });
     return RunEnd{RunStatus::failed, error.sqlstate, error.message};
   }
   RunEnd end{status_named(*rows[0][0]).value_or(RunStatus::running), rows[0][1].value_or(""), rows[0][2].value_or("")};
@@ -55,21 +55,22 @@ void settle(const Job &job, const RunEnd &end) {
   std::optional<int64_t> regular;
   std::optional<std::string> bad_schedule;
   try {
-    regular = in_transaction([&] { return schedule_of(job).next(job.current_due_at.value_or(now), now); });
+    regular = in_transaction([&] { return schedule_of(job).next(job.state.last_due_at.value_or(now), now); });
   } catch (const Error &error) {
     if (error.sqlstate != "22023") throw;
     bad_schedule = error.message;
   }
   JobState state = after_run(job.state, end, regular, now, policy, random_fraction());
   if (bad_schedule) state.suspended_because = bad_schedule;
-  in_durable_transaction([&] { check_written(end_run_of(job, state)); });
+  decide([&] { check_written(end_run_of(job, state)); });
   if (state.suspended_because && !job.state.suspended_because)
     log("pagila_repl job \"" + job.name + "\" is suspended: " + *state.suspended_because);
 }
 
-void suspend(Job job, const std::string &why) {
-  job.state.suspended_because = why;
-  in_durable_transaction([&] { check_written(write_state(job)); });
+void suspend(const Job &job, const std::string &why) {
+  JobState state = job.state;
+  state.suspended_because = why;
+  decide([&] { check_written(write_state(job, state)); });
   log("pagila_repl job \"" + job.name + "\" is suspended: " + why);
 }
 

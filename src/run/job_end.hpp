@@ -17,7 +17,7 @@ namespace pagila_repl {
 std::optional<RunEnd> end_of(const Job &job);
 // Notes that it ended so, and when the job is due next.
 void settle(const Job &job, const RunEnd &end);
-void suspend(Job job, const std::string &why);
+void suspend(const Job &job, const std::string &why);
 
 JobSchedule schedule_of(const Job &job);  // throws 22023, needs a transaction
 JobRun run_of(const Job &job);            // its current one
@@ -25,9 +25,8 @@ void check_written(bool written);
 
 // What is decided about jobs is not taken back by a crash, and nobody's lock is waited for long.
 template <class Body>
-void in_durable_transaction(Body body) {
-  in_transaction([&] {
-    set_local("synchronous_commit", "on");
+void decide(Body body) {
+  in_durable_transaction([&] {
     set_local("lock_timeout", "5s");
     body();
   });

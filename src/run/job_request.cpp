@@ -126,6 +126,8 @@ std::optional<std::string> why_not_the_server(const Job &job) {
     in_subtransaction([&] { check_server_of(job); });
   } catch (const Error &error) {
     if (error.sqlstate == "42501" || error.sqlstate == "42704" || error.sqlstate == "42809") return error.message;
+    // These say nothing about the server.
+    if (error.sqlstate == "57014" || error.sqlstate.compare(0, 2, "53") == 0) throw;
   }
   return std::nullopt;
 }

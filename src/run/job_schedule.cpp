@@ -92,11 +92,12 @@ std::optional<int64_t> JobSchedule::first(int64_t now) const {
   return is_interval() ? now : cron_.next(now, offset_in(zone_));
 }
 
-// If the clock was set back, the time that the job has had is not due once more.
+int64_t JobSchedule::turn(int64_t at, std::optional<int64_t> last) const {
+  return is_interval() && last ? last_of_interval(*last, interval_, at) : at;
+}
+
 std::optional<int64_t> JobSchedule::next(int64_t due, int64_t now) const {
-  if (is_interval()) return next_of_interval(due, interval_, now);
-  std::optional<int64_t> next = cron_.next(now, offset_in(zone_));
-  return next == due ? cron_.next(due, offset_in(zone_)) : next;
+  return is_interval() ? next_of_interval(due, interval_, now) : cron_.next_but(due, now, offset_in(zone_));
 }
 
 }  // namespace pagila_repl

@@ -19,7 +19,11 @@ class JobSchedule {
 
   // When a new job is first due: by interval at once. None if never.
   std::optional<int64_t> first(int64_t now) const;
-  // When a job last due at `due` is due next, later than now.
+  // Which of its times a run at `at` is for, a retry or one after a shutdown being for an earlier one: by interval the last on
+  // the grid of `last`, by cron `at` itself, of which next() finds out.
+  int64_t turn(int64_t at, std::optional<int64_t> last) const;
+  // When a job last due at `due` is due next, later than now. If the clock was set back since, by interval it is one interval
+  // from now, and by cron not the time again that it has had.
   std::optional<int64_t> next(int64_t due, int64_t now) const;
   bool is_interval() const { return interval_ > 0; }
 

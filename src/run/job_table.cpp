@@ -25,10 +25,10 @@ const std::string kSelect = R"(
 SELECT job_id, job_name, owner_oid, database_oid, kind, source_server, schema_file, data_file, options, schedule, time_zone,
        enabled,
        CASE WHEN pg_catalog.isfinite(next_run_at) THEN pg_catalog.floor(EXTRACT(epoch FROM next_run_at))::bigint END,
+       CASE WHEN pg_catalog.isfinite(last_due_at) THEN pg_catalog.floor(EXTRACT(epoch FROM last_due_at))::bigint END,
        failures, login_failures,
        CASE WHEN suspended_at IS NOT NULL THEN COALESCE(suspended_because, '') END,
-       current_run_id,
-       CASE WHEN pg_catalog.isfinite(current_due_at) THEN pg_catalog.floor(EXTRACT(epoch FROM current_due_at))::bigint END
+       current_run_id
   FROM pagila_repl.job )";
 enum {
   kId,
@@ -44,11 +44,11 @@ enum {
   kTimeZone,
   kEnabled,
   kNextRun,
+  kLastDue,
   kFailures,
   kLoginFailures,
   kSuspended,
-  kCurrentRun,
-  kCurrentDue
+  kCurrentRun
 };
 
 std::string text(int64_t number) { return std::to_string(number); }
@@ -78,11 +78,11 @@ Job job_of(const Row &row) {
   job.time_zone = row[kTimeZone];
   job.enabled = row[kEnabled] == "t";
   job.state.next_run_at = number(row[kNextRun]);
+  job.state.last_due_at = number(row[kLastDue]);
   job.state.failures = std::stoi(row[kFailures].value());
   job.state.login_failures = std::stoi(row[kLoginFailures].value());
   job.state.suspended_because = row[kSuspended];
   job.current_run = number(row[kCurrentRun]);
-  job.current_due_at = number(row[kCurrentDue]);
   return job;
 }
 
@@ -110,22 +110,30 @@ void check_limit(uint32_t owner) {
 }
 
 // For the scheduler, who must not wait for anyone's transaction. False if the job is not as it was read, or is gone.
-bool take_as_read(const Job &job) {
+bool take_as_read(const Job &job, const std::optional<int64_t> &current_run) {
+  const JobState &state = job.state;
   return query_value(
              R"(SELECT enabled = $2::boolean AND schedule = $3 AND time_zone IS NOT DISTINCT FROM $4
+                       AND CASE WHEN pg_catalog.isfinite(next_run_at) THEN pg_catalog.floor(EXTRACT(epoch FROM next_run_at)) END
+                           IS NOT DISTINCT FROM $5::numeric
+                       AND failures = $6::integer AND login_failures = $7::integer
+                       AND (suspended_at IS NOT NULL) = $8::boolean AND current_run_id IS NOT DISTINCT FROM $9::bigint
                   FROM pagila_repl.job WHERE job_id = $1::bigint FOR NO KEY UPDATE SKIP LOCKED)",
-             {text(job.id), boolean(job.enabled), job.schedule, job.time_zone}) == "t";
+             {text(job.id), boolean(job.enabled), job.schedule, job.time_zone, number(state.next_run_at),
+              text(state.failures), text(state.login_failures), boolean(state.suspended_because.has_value()),
+              number(current_run)}) == "t";
 }
 
-// The parameters $2 to $5 are those of state_of.
+// The parameters $2 to $6 are those of state_of.
 const std::string kSetState = R"(
-  next_run_at = pg_catalog.to_timestamp($2::double precision), failures = $3::integer, login_failures = $4::integer,
-  suspended_at = CASE WHEN $5 IS NOT NULL THEN COALESCE(suspended_at, pg_catalog.clock_timestamp()) END,
-  suspended_because = $5 )";
+  next_run_at = pg_catalog.to_timestamp($2::double precision), last_due_at = pg_catalog.to_timestamp($3::double precision),
+  failures = $4::integer, login_failures = $5::integer,
+  suspended_at = CASE WHEN $6 IS NOT NULL THEN COALESCE(suspended_at, pg_catalog.clock_timestamp()) END,
+  suspended_because = $6 )";
 
 std::vector<Value> state_of(const Job &job, const JobState &state) {
-  return {text(job.id), number(state.next_run_at), text(state.failures), text(state.login_failures),
-          state.suspended_because};
+  return {text(job.id),         number(state.next_run_at),  number(state.last_due_at),
+          text(state.failures), text(state.login_failures), state.suspended_because};
 }
 
 }  // namespace
@@ -181,8 +189,8 @@ void update_job(const Job &job) {
           job.time_zone, Value(boolean(job.enabled)), Value(text(job.database))})
       values.push_back(value);
     execute("UPDATE pagila_repl.job SET" + kSetState + R"(,
-                    job_name = $6, source_server = $7, schema_file = $8, data_file = $9, options = $10::jsonb,
-                    schedule = $11, time_zone = $12, enabled = $13::boolean, database_oid = $14::oid
+                    job_name = $7, source_server = $8, schema_file = $9, data_file = $10, options = $11::jsonb,
+                    schedule = $12, time_zone = $13, enabled = $14::boolean, database_oid = $15::oid
               WHERE job_id = $1::bigint)",
             values);
   });
@@ -199,51 +207,54 @@ int64_t next_run_id() {
 
 void begin_run_of(const Job &job) {
   as_extension_owner([&] {
-    bool noted = take_as_read(job) && 1 == execute(
-                                               R"(UPDATE pagila_repl.job
-              SET current_run_id = $2::bigint, current_due_at = pg_catalog.to_timestamp($3::double precision)
-            WHERE job_id = $1::bigint AND current_run_id IS NULL)",
-                                               {text(job.id), number(job.current_run), number(job.current_due_at)});
+    bool noted =
+        take_as_read(job, {}) && 1 == execute(
+                                          R"(UPDATE pagila_repl.job
+              SET current_run_id = $2::bigint, last_due_at = pg_catalog.to_timestamp($3::double precision)
+            WHERE job_id = $1::bigint)",
+                                          {text(job.id), number(job.current_run), number(job.state.last_due_at)});
     if (!noted) throw Error("55P03", "job \"" + job.name + "\" is being changed");
   });
 }
 
 bool end_run_of(const Job &job, const JobState &state) {
   return as_extension_owner([&] {
-    if (!take_as_read(job)) return false;
-    execute(
-        "UPDATE pagila_repl.job SET" + kSetState +
-            ", last_run_id = current_run_id, current_run_id = NULL, current_due_at = NULL WHERE job_id = $1::bigint",
-        state_of(job, state));
+    if (!take_as_read(job, job.current_run)) return false;
+    execute("UPDATE pagila_repl.job SET" + kSetState +
+                ", last_run_id = current_run_id, current_run_id = NULL WHERE job_id = $1::bigint",
+            state_of(job, state));
     return true;
   });
 }
 
-bool write_state(const Job &job) {
+bool write_state(const Job &job, const JobState &state) {
   return as_extension_owner([&] {
-    if (!take_as_read(job)) return false;
-    execute("UPDATE pagila_repl.job SET" + kSetState + "WHERE job_id = $1::bigint", state_of(job, job.state));
+    if (!take_as_read(job, job.current_run)) return false;
+    execute("UPDATE pagila_repl.job SET" + kSetState + "WHERE job_id = $1::bigint", state_of(job, state));
     return true;
   });
 }
 
-void record_failed_start(const Job &job, const Error &error) {
+void record_failed_start(const Job &job, RunStatus status, const Error &error) {
   as_extension_owner([&] {
     execute(
         R"(INSERT INTO pagila_repl.run
              (run_id, kind, owner, owner_oid, job_id, status, phase, schema_file, data_file, source_server, options,
               leader_pid, started_at, finished_at, message, sqlstate, error_message, error_detail, error_hint)
-           VALUES ($1::bigint, $2, pg_catalog.pg_get_userbyid($3::oid), $3::oid, $4::bigint, 'failed', $5, $6, $7, $8,
+           VALUES ($1::bigint, $2, pg_catalog.pg_get_userbyid($3::oid), $3::oid, $4::bigint, $14, $5, $6, $7, $8,
                    $9::jsonb, 0, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), $11, $10, $11, $12, $13)
            ON CONFLICT (run_id) DO NOTHING)",
         {number(job.current_run), job.kind, text(job.owner), text(job.id),
          job.kind == "load" ? "fingerprint" : "connect", job.schema_file, job.data_file, job.source_server, job.options,
-         error.sqlstate, error.message, text_or_null(error.detail), text_or_null(error.hint)});
+         error.sqlstate, error.message, text_or_null(error.detail), text_or_null(error.hint), name_of(status)});
   });
 }
 
 int64_t job_clock() {
-  int64_t now = time(nullptr);
+  // Not time(), which lags some milliseconds behind the clock that the server sleeps by.
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  int64_t now = time.tv_sec;
 #ifdef PR_FAULTS
   now += fault_clock_offset() + fault_time_passed();
 #endif

@@ -29,16 +29,17 @@ void delete_job(int64_t id);
 int64_t next_run_id();
 
 // The scheduler's. They wait for nobody who is changing the job, and undo no change: if there is such a one, or the job is
-// not as it was read (enabled, schedule, time zone), or is gone, then nothing is written and the job is to be read anew.
+// not as it was read (enabled, when it is due, its schedule, failures, current run), or is gone, then nothing is written and
+// the job is to be read anew.
 
-// Notes job.current_run and job.current_due_at: that run is about to be started. Throws 55P03 if it could not be written,
+// Notes job.current_run and job.state.last_due_at: that run is about to be started. Throws 55P03 if it could not be written,
 // or another run is noted.
 void begin_run_of(const Job &job);
 // The run that was the current one has ended, the job stands thus from now on. False if it could not be written.
 bool end_run_of(const Job &job, const JobState &state);
-bool write_state(const Job &job);
-// Records job.current_run as failed: its leader could not be started.
-void record_failed_start(const Job &job, const Error &error);
+bool write_state(const Job &job, const JobState &state);
+// Records how job.current_run ended, if nobody has recorded it: its leader could not be started, or not begin.
+void record_failed_start(const Job &job, RunStatus status, const Error &error);
 
 // Now, as the server's clock says. Tests shift it.
 int64_t job_clock();

@@ -5,8 +5,8 @@
 //          |         removes what dead runs left, says when it is to be started again
 //          `- leader of a job, as its owner: a run like any other; wakes the launcher when it ends, however it ends
 //
-// It sleeps until the next job is due, someone wakes it, or a minute has passed (ten if there are no jobs), when it looks
-// for new databases and whether the clock was set. An error ends it; the server starts it anew, and it begins from nothing:
+// It sleeps until the next job is due, someone wakes it, or a minute has passed (ten if there are no jobs); then it looks
+// whether the clock was set, and every ten minutes for new databases. An error ends it; the server starts it anew, and it begins from nothing:
 // all that counts is in tables and in the state that the processes share.
 
 #include "run/launcher.hpp"
@@ -33,10 +33,12 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/latch.h"
+#include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -65,6 +67,7 @@ int64_t boot_seconds() {
 struct Database {
   bool look = true;             // something may have changed there
   bool waits_for_turn = false;  // so may it when any run of a job ends
+  bool clock_noted = false;     // by a scheduler of this launcher
   int64_t next_due = 0;         // 0: not before something changes
   int64_t last_turn = 0;        // which of all looks that started a run was the last one there
   int64_t clock_moved = 0;      // seconds by which the clock was set since its scheduler last took note
@@ -75,6 +78,7 @@ struct Looking {
   Oid database = InvalidOid;  // none: free
   BackgroundWorkerHandle *worker = nullptr;
   int64_t clock_moved = 0;
+  bool turn_is_free = false;  // since it looks, it may be
 };
 
 // Those that can be connected to. Needs no database.
@@ -140,8 +144,16 @@ class Launcher {
     int count = 0;
     bool all = take_woken(woken, &count);
     for (int i = 0; i < count; i++) databases_[woken[i]].look = true;
+    if (count > 0) offer_turns();
+    if (!all) return;
+    for (auto &entry : databases_) entry.second.look = true;
+    scan_at_ = 0;
+  }
+
+  void offer_turns() {
     for (auto &entry : databases_)
-      if (all || (count > 0 && entry.second.waits_for_turn)) entry.second.look = true;
+      if (entry.second.waits_for_turn) entry.second.look = true;
+    for (Looking &looking : looking_) looking.turn_is_free = true;
   }
 
   void scan() {
@@ -173,12 +185,17 @@ class Launcher {
     if (!report.done) {
       // It may be gone. What the scheduler could not do it is to do once more.
       scan_at_ = 0;
-      if (!report.clock_noted) database.clock_moved += looking.clock_moved;
+      if (report.clock_noted)
+        database.clock_noted = true;
+      else
+        database.clock_moved += looking.clock_moved;
       database.next_due = job_clock() + std::min(kRetrySeconds << std::min(database.failures++, 10), kScanSeconds);
       return;
     }
     database.failures = 0;
+    database.clock_noted = true;
     database.waits_for_turn = report.waits_for_turn;
+    if (report.waits_for_turn && looking.turn_is_free) database.look = true;
     database.next_due = report.next_due;
     // A run that could not be started leaves room without telling.
     int64_t again = job_clock() + kCheckClockSeconds;
@@ -232,13 +249,13 @@ class Launcher {
   bool start(int scheduler, Oid oid) {
     Database &database = databases_[oid];
     clear_report(scheduler);
-    SchedulerOrder order{oid, database.clock_moved};
+    SchedulerOrder order{oid, MyProcPid, !database.clock_noted, database.clock_moved};
     BackgroundWorkerHandle *worker = guarded([=] {
       MemoryContextSwitchTo(TopMemoryContext);
       return start_scheduler(scheduler, order);
     });
     if (worker == nullptr) return false;
-    looking_[scheduler] = Looking{oid, worker, database.clock_moved};
+    looking_[scheduler] = Looking{oid, worker, database.clock_moved, false};
     database.look = false;
     database.next_due = 0;
     database.clock_moved = 0;
@@ -262,14 +279,14 @@ class Launcher {
       (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, PG_WAIT_EXTENSION);
       ResetLatch(MyLatch);
       CHECK_FOR_INTERRUPTS();
+      if (catchupInterruptPending) ProcessCatchupInterrupt();
       if (!ConfigReloadPending) return false;
       ConfigReloadPending = false;
       ProcessConfigFile(PGC_SIGHUP);
       return true;
     });
     // More runs may be allowed now.
-    for (auto &entry : databases_)
-      if (is_reloaded && entry.second.waits_for_turn) entry.second.look = true;
+    if (is_reloaded) offer_turns();
   }
 
   std::map<Oid, Database> databases_;

@@ -80,6 +80,10 @@ void lock(LWLockMode mode) { LWLockAcquire(state->lock, mode); }
 void unlock() { LWLockRelease(state->lock); }
 
 void at_end_of_transaction(XactEvent event, void *) {
+  // Whoever commits it later would not know whom to wake.
+  if (event == XACT_EVENT_PRE_PREPARE && wake_at_commit)
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot PREPARE a transaction that has scheduled, changed or removed a job")));
   if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
   if (wake_at_commit && event == XACT_EVENT_COMMIT) wake_launcher(MyDatabaseId);
   wake_at_commit = false;
@@ -98,13 +102,21 @@ bool same(const JobRun &one, const JobRun &other) {
   return one.database == other.database && one.run_id == other.run_id;
 }
 
+// The callers of these hold the lock.
+
+// Slots of leaders that will not appear any more.
+void free_the_unused() {
+  TimestampTz now = GetCurrentTimestamp();
+  for (Slot &slot : state->slots)
+    if (slot.pid == 0 && TimestampDifferenceExceeds(slot.since, now, kAppearsWithinMs)) slot = Slot{};
+}
+
 Slot *find_slot(const JobRun &run) {
   for (Slot &slot : state->slots)
     if (slot.run.run_id != 0 && same(slot.run, run)) return &slot;
   return nullptr;
 }
 
-// The caller holds the lock.
 void note_turn(Oid owner) {
   Turn *turn = state->last_turns;
   for (Turn &other : state->last_turns) {
@@ -174,7 +186,7 @@ bool take_woken(Oid *databases, int *count) {
   return all;
 }
 
-void clear_report(int scheduler) { write_report(scheduler, {}); }
+void clear_report(int scheduler) { write_report(scheduler, MyProcPid, {}); }
 
 SchedulerReport read_report(int scheduler) {
   lock(LW_SHARED);
@@ -183,9 +195,9 @@ SchedulerReport read_report(int scheduler) {
   return report;
 }
 
-void write_report(int scheduler, SchedulerReport report) {
+void write_report(int scheduler, int launcher_pid, SchedulerReport report) {
   lock(LW_EXCLUSIVE);
-  state->reports[scheduler] = report;
+  if (state->launcher_pid == launcher_pid) state->reports[scheduler] = report;
   unlock();
 }
 
@@ -194,6 +206,7 @@ bool add_job_run(JobRun run) {
   lock(LW_EXCLUSIVE);
   int under_way = 0;
   Slot *free_slot = nullptr;
+  free_the_unused();
   for (Slot &slot : state->slots) {
     if (slot.run.run_id != 0)
       under_way++;
@@ -230,14 +243,10 @@ bool attach_job_run(JobRun run) {
 
 bool is_job_run_alive(JobRun run) {
   lock(LW_EXCLUSIVE);
-  Slot *slot = find_slot(run);
-  if (slot != nullptr && slot->pid == 0 &&
-      TimestampDifferenceExceeds(slot->since, GetCurrentTimestamp(), kAppearsWithinMs)) {
-    *slot = Slot{};
-    slot = nullptr;
-  }
+  free_the_unused();
+  bool alive = find_slot(run) != nullptr;
   unlock();
-  return slot != nullptr;
+  return alive;
 }
 
 int job_runs_of(Oid owner) {

@@ -38,7 +38,8 @@ struct SchedulerReport {
 };
 void clear_report(int scheduler);
 SchedulerReport read_report(int scheduler);
-void write_report(int scheduler, SchedulerReport report);
+// Has no effect once that launcher is gone: another one may have given the number to another scheduler.
+void write_report(int scheduler, int launcher_pid, SchedulerReport report);
 
 //
 // Runs of jobs under way. A run counts from before its leader is started until that has ended, whatever becomes of it.

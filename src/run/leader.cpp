@@ -87,7 +87,8 @@ struct JobOrder {
 // Whatever is wrong with the job, its run is recorded.
 void run_job(JobOrder order) {
   std::optional<Job> job = in_transaction([&] { return find_job(order.job); });
-  if (!job) return;
+  // Another may have its number if the extension was created anew.
+  if (!job || job->owner != order.run.owner || job->current_run != order.run.run_id) return;
   std::optional<JobRequest> request;
   try {
     request = in_transaction([&] { return request_of(*job, order.run.run_id); });
@@ -97,9 +98,9 @@ void run_job(JobOrder order) {
   try {
     run(request->kind, request->bytes);
   } catch (const Error &error) {
-    // Before the run was recorded; it may be that someone called for one of this job at the same moment.
-    job->current_run = order.run.run_id;
-    in_transaction([&] { record_failed_start(*job, error); });
+    // If the run was not recorded: it may be that someone called for one of this job at the same moment.
+    std::pair<RunStatus, Error> end = how_it_ended(error);
+    in_transaction([&] { record_failed_start(*job, end.first, end.second); });
     throw;
   }
 }
@@ -150,8 +151,9 @@ void pagila_repl_leader_main(Datum segment_handle) {
   Attached caller = attach_to_caller(DatumGetUInt32(segment_handle));
   if (caller.shared->cancel_requested) return;
   BackgroundWorkerInitializeConnectionByOid(caller.shared->database, caller.shared->owner, 0);
-  release_locks_at_exit();
+  // Done in the reverse order: whoever is woken is to find no lock of the run.
   on_shmem_exit(wake_launcher_at_exit, 0);
+  release_locks_at_exit();
   Size size = caller.shared->request_size;
   entry([&] { run(caller.shared->kind, {caller.request, size}); });
 }

@@ -103,7 +103,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   enter(record, Phase::lock);
   in_transaction([&] { lock_schemas(plan.schemas); });
   PR_FAULT("lock");
-  sweep(record.id());
+  sweep(record.id(), kSweepPatience);
 
   enter(record, Phase::plan);
   std::vector<CarriedType> carried;

@@ -210,7 +210,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   enter(record, Phase::lock);
   in_transaction([&] { lock_schemas(all); });
   PR_FAULT("lock");
-  sweep(record.id());
+  sweep(record.id(), kSweepPatience);
 
   enter(record, Phase::plan);
   std::vector<CarriedType> carried;

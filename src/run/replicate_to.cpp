@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/remote_text.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/transaction.hpp"
@@ -121,7 +122,7 @@ class Followed {
       return;
     }
     Error error = run_.error;
-    if (error.sqlstate.size() != 5) error = Error("XX000", "the run there ended without saying why");
+    if (error_state(error.sqlstate, "").empty()) error = Error("XX000", "the run there ended without saying why");
     record_.ended(run_.status, error.within(name()));
   }
 
@@ -188,7 +189,7 @@ class Followed {
 };
 
 void replicate_to(const ReplicateToRequest &request, RunRecord &record) {
-  sweep(record.id());
+  sweep(record.id(), kSweepPatience);
   Followed run(request, record);
   check_target(run.target());
   std::string source = choose_source(run.target(), request.source);

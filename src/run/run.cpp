@@ -32,7 +32,7 @@ void drop_what_it_built(const RunRecord &record) {
     for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
     forget_replaced_copies();
   } catch (const Error &error) {
-    warn("what the run built is left for the next run to remove: " + error.message);
+    warn("what the run built is left for the launcher or the next run to remove: " + error.message);
   }
 }
 
@@ -40,18 +40,7 @@ void drop_what_it_built(const RunRecord &record) {
 void end(RunRecord &record, const Error &error) {
   ignore_cancel();
   PR_FAULT("end");
-  Error recorded = error;
-  RunStatus status = RunStatus::failed;
-  if (is_cancel(error) && is_termination_requested()) {
-    status = RunStatus::aborted;
-    recorded = Error("57P01", "the run was aborted, its leader was told to terminate", error.detail, error.hint);
-  } else if (is_cancel(error) && is_timed_out()) {
-    recorded = Error("57014", "the run took longer than it may", error.detail,
-                     "Raise pagila_repl.run_timeout, or find out what it waited for.");
-  } else if (is_cancel(error)) {
-    status = RunStatus::cancelled;
-    recorded = Error("57014", "the run was cancelled", error.detail, error.hint);
-  }
+  auto [status, recorded] = how_it_ended(error);
   try {
     record.ended(status, recorded);
     drop_what_it_built(record);
@@ -114,6 +103,17 @@ void fail_run(const Job &job, int64_t run_id, const Error &error) {
   do_run(intent_of(job), options, [&](RunRecord &) { throw error; });
 }
 
+std::pair<RunStatus, Error> how_it_ended(const Error &error) {
+  if (!is_cancel(error)) return {RunStatus::failed, error};
+  if (is_termination_requested())
+    return {RunStatus::aborted,
+            Error("57P01", "the run was aborted, its leader was told to terminate", error.detail, error.hint)};
+  if (is_timed_out())
+    return {RunStatus::failed, Error("57014", "the run took longer than it may", error.detail,
+                                     "Raise pagila_repl.run_timeout, or find out what it waited for.")};
+  return {RunStatus::cancelled, Error("57014", "the run was cancelled", error.detail, error.hint)};
+}
+
 bool is_cancel(const Error &error) {
   return error.sqlstate == "57014" && error.message.compare(0, 6, "source") != 0 &&
          error.message.compare(0, 6, "target") != 0;
@@ -141,7 +141,7 @@ void clean(RunRecord &record) {
     for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
     forget_replaced_copies();
   } catch (const Error &error) {
-    warn("the replaced copy is left for the next run to remove: " + error.message);
+    warn("the replaced copy is left for the launcher or the next run to remove: " + error.message);
   }
 }
 

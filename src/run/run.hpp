@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "core/job.hpp"
 #include "core/run_options.hpp"
@@ -41,6 +42,8 @@ bool is_timed_out();
 // The leader's signals: was SIGTERM the reason for the cancel error; nothing may cancel the recording of the end. While
 // cancels are ignored lock_timeout has no effect, since the server delivers it the same way.
 bool is_termination_requested();
+// What is recorded of a run that this error has ended, the reason of the cancel error being known to this process.
+std::pair<RunStatus, Error> how_it_ended(const Error &error);
 // Whether an error is the cancel error of this process, and not one that another server says or that tells of its silence.
 bool is_cancel(const Error &error);
 void ignore_cancel();

@@ -1,7 +1,7 @@
 // A scheduler: looks at the jobs of its database once.
 //
-// It runs as the bootstrap superuser, executes nothing but statements of this extension, as its owner, and ends after some
-// milliseconds, so that nobody who drops the database waits for it.
+// It runs as the bootstrap superuser, executes nothing but statements of this extension, as its owner, and waits for nobody, so
+// that it ends after some milliseconds and nobody who drops the database waits for it.
 
 #include "run/scheduler.hpp"
 
@@ -20,6 +20,7 @@
 #include "run/launcher_state.hpp"
 #include "run/leader.hpp"
 #include "run/run.hpp"
+#include "settings.hpp"
 #include "target/history.hpp"
 #include "target/leftovers.hpp"
 #include "target/target_lock.hpp"
@@ -46,30 +47,41 @@ std::vector<Job> jobs() {
   return in_transaction([] { return read_jobs(); });
 }
 
-// Jobs that run by interval wait as long as they would have waited, others for a time of day that may come sooner now.
-std::optional<int64_t> moved(const Job &job, int64_t seconds) {
-  int64_t next = *job.state.next_run_at;
+// How a job stands once the clock was set by so many seconds: by interval it is due after as long as it would have waited, by
+// cron at the time it is for, a new one at once. But never later than its schedule and its retries have it now: the clock may
+// have been set back while nobody was there to notice. Needs a transaction.
+JobState by_clock(const Job &job, int64_t moved) {
+  JobState state = job.state;
+  int64_t now = job_clock(), due = *state.next_run_at;
   JobSchedule schedule = schedule_of(job);
-  if (schedule.is_interval()) return next + seconds;
-  std::optional<int64_t> first = schedule.first(job_clock());
-  return seconds < 0 && first ? std::min(*first, next) : next;
+  bool by_interval = schedule.is_interval();
+  if (by_interval && !state.last_due_at) {
+    state.next_run_at = std::min(due, now);
+    return state;
+  }
+  std::optional<int64_t> latest = schedule.next(by_interval ? now : state.last_due_at.value_or(now), now);
+  if (!latest) return state;
+  if (state.failures > 0) latest = std::max<int64_t>(*latest, now + max_retry_delay_setting());
+  state.next_run_at = std::min(by_interval ? due + moved : due, *latest);
+  // So that its grid moves along.
+  if (by_interval) *state.last_due_at += *state.next_run_at - due;
+  return state;
 }
 
-void move_with_clock(int64_t seconds) {
-  if (seconds == 0) return;
-  in_durable_transaction([&] {
-    for (Job &job : read_jobs()) {
-      if (!job.state.next_run_at) continue;
-      try {
-        job.state.next_run_at = moved(job, seconds);
-      } catch (const Error &error) {
-        // A schedule that is none; what becomes of it is decided when the job is due.
-        if (error.sqlstate != "22023") throw;
-      }
+void follow_clock(const SchedulerOrder &order) {
+  if (order.clock_moved == 0 && !order.clock_unwatched) return;
+  for (const Job &job : jobs()) {
+    if (!job.state.next_run_at) continue;
+    try {
+      JobState state = in_transaction([&] { return by_clock(job, order.clock_moved); });
+      if (state.next_run_at == job.state.next_run_at) continue;
       // Who is changing it finds out by what the clock says now.
-      (void)write_state(job);
+      decide([&] { (void)write_state(job, state); });
+    } catch (const Error &error) {
+      // A schedule that is none; what becomes of it is decided when the job is due.
+      if (error.sqlstate != "22023") throw;
     }
-  });
+  }
 }
 
 bool is_startable(const Job &job) {
@@ -92,17 +104,29 @@ Job take_next(std::vector<Job> &due) {
 }
 
 void fail_to_start(const Job &job, const Error &error) {
-  in_durable_transaction([&] { record_failed_start(job, error); });
+  decide([&] { record_failed_start(job, RunStatus::failed, error); });
   settle(job, {RunStatus::failed, error.sqlstate, error.message});
 }
 
 // Someone called for a run of it, which will do for this time.
-void pass_over(Job job) {
+void pass_over(const Job &job) {
   int64_t now = job_clock();
-  in_durable_transaction([&] {
-    job.state.next_run_at = schedule_of(job).next(*job.state.next_run_at, now);
-    check_written(write_state(job));
+  decide([&] {
+    JobState state = job.state;
+    JobSchedule schedule = schedule_of(job);
+    state.last_due_at = schedule.turn(*state.next_run_at, state.last_due_at);
+    state.next_run_at = schedule.next(*state.last_due_at, now);
+    check_written(write_state(job, state));
   });
+}
+
+void pass_over_or_suspend(const Job &job) {
+  try {
+    pass_over(job);
+  } catch (const Error &error) {
+    if (error.sqlstate != "22023") throw;
+    suspend(job, error.message);
+  }
 }
 
 // The run whose leader is yet to be started by this process, without which there will be none.
@@ -117,10 +141,21 @@ void give_up_start_at_exit(int, Datum) { give_up_start(); }
 
 struct EnoughUnderWay {};
 
+// What is wrong with a schedule, the end of the run will tell.
+int64_t turn_of(const Job &job) {
+  int64_t due = *job.state.next_run_at;
+  try {
+    return in_transaction([&] { return schedule_of(job).turn(due, job.state.last_due_at); });
+  } catch (const Error &error) {
+    if (error.sqlstate != "22023") throw;
+  }
+  return due;
+}
+
 // Whether there is a run now. Throws EnoughUnderWay.
 bool start(Job job) {
   if (in_transaction([&] { return is_job_running(job.id); })) {
-    pass_over(job);
+    pass_over_or_suspend(job);
     return false;
   }
   if (std::optional<std::string> reason = in_transaction([&] { return why_not(job); })) {
@@ -128,13 +163,14 @@ bool start(Job job) {
     return false;
   }
   bool started = false;
+  int64_t turn = turn_of(job);
   try {
-    in_durable_transaction([&] {
+    decide([&] {
       int64_t run_id = next_run_id();
       about_to_start = JobRun{MyDatabaseId, job.owner, run_id};
       if (!add_job_run(about_to_start)) throw EnoughUnderWay();
       job.current_run = run_id;
-      job.current_due_at = *job.state.next_run_at;
+      job.state.last_due_at = turn;
       begin_run_of(job);
     });
     PR_FAULT("schedule");
@@ -154,6 +190,10 @@ bool start(Job job) {
   return false;
 }
 
+void look_again_at(SchedulerReport &report, int64_t time) {
+  report.next_due = report.next_due == 0 ? time : std::min<int64_t>(report.next_due, time);
+}
+
 // Does it unless someone is changing the job; then it is to be done soon. Nobody is waited for: other jobs are due too.
 template <class Body>
 void unless_locked(SchedulerReport &report, Body body) {
@@ -161,12 +201,11 @@ void unless_locked(SchedulerReport &report, Body body) {
     body();
   } catch (const Error &error) {
     if (error.sqlstate != "55P03") throw;
-    report.next_due = job_clock() + kLockedAgainSeconds;
+    look_again_at(report, job_clock() + kLockedAgainSeconds);
   }
 }
 
-void start_due(SchedulerReport &report) {
-  int64_t now = job_clock();
+void start_due(SchedulerReport &report, int64_t now) {
   std::vector<Job> due = jobs();
   due.erase(std::remove_if(due.begin(), due.end(),
                            [now](const Job &job) { return !is_startable(job) || *job.state.next_run_at > now; }),
@@ -181,39 +220,44 @@ void start_due(SchedulerReport &report) {
   }
 }
 
-void look_again_at(SchedulerReport &report, int64_t time) {
-  report.next_due = report.next_due == 0 ? time : std::min<int64_t>(report.next_due, time);
-}
-
-// Those whose time has come wait for something else.
-void find_next_due(SchedulerReport &report) {
-  int64_t now = job_clock();
+// Those that were due at that time wait for something else; whoever has become due since is looked at again at once.
+void find_next_due(SchedulerReport &report, int64_t now) {
   for (const Job &job : jobs()) {
     if (is_startable(job) && *job.state.next_run_at > now) look_again_at(report, *job.state.next_run_at);
     if (job.current_run) look_again_at(report, now + kUnderWayAgainSeconds);
   }
 }
 
-void look(int scheduler, int64_t clock_moved) {
+// What is left of dead runs, and of copies that were still in use. Nobody is waited for: jobs are. Whatever becomes of it, it is
+// tried again.
+void tidy_up(int scheduler, const SchedulerOrder &order, SchedulerReport report) {
+  SchedulerReport clean = report;
+  look_again_at(report, job_clock() + kSweepAgainSeconds);
+  write_report(scheduler, order.launcher_pid, report);
+  // What has just been started will end.
+  if (!report.had_turn) in_transaction([] { forget_old_runs(); });
+  if (sweep(0, std::chrono::milliseconds(0))) write_report(scheduler, order.launcher_pid, clean);
+}
+
+void look(int scheduler, const SchedulerOrder &order) {
   SchedulerReport report{};
   in_transaction([] { check_version(); });
-  move_with_clock(clock_moved);
+  follow_clock(order);
   report.clock_noted = true;
-  write_report(scheduler, report);
+  write_report(scheduler, order.launcher_pid, report);
   in_transaction([] { mark_crashed_runs(0); });
   for (const Job &job : jobs()) {
     std::optional<RunEnd> end = job.current_run ? end_of(job) : std::nullopt;
     if (!end) continue;
     unless_locked(report, [&] { settle(job, *end); });
   }
-  start_due(report);
-  find_next_due(report);
+  int64_t now = job_clock();
+  start_due(report, now);
+  PR_FAULT("started");
+  find_next_due(report, now);
   PR_FAULT("tick");
-  // What has just been started will end.
-  if (!report.had_turn) in_transaction([] { forget_old_runs(); });
-  if (!sweep(0)) look_again_at(report, job_clock() + kSweepAgainSeconds);
   report.done = true;
-  write_report(scheduler, report);
+  tidy_up(scheduler, order, report);
 }
 
 }  // namespace
@@ -244,8 +288,8 @@ void pagila_repl_scheduler_main(Datum argument) {
   limit_run(kMostMs);
   entry([&] {
     if (in_transaction([] { return has_extension(); }))
-      look(number, order.clock_moved);
+      look(number, order);
     else
-      write_report(number, SchedulerReport{true, true, false, false, 0});
+      write_report(number, order.launcher_pid, SchedulerReport{true, true, false, false, 0});
   });
 }

@@ -11,7 +11,9 @@ namespace pagila_repl {
 
 struct SchedulerOrder {
   Oid database;
-  int64 clock_moved;  // seconds by which the clock was set since the last one looked
+  int launcher_pid;
+  bool clock_unwatched;  // it may have been set before this launcher was there
+  int64 clock_moved;     // seconds by which it was set since the last one looked
 };
 
 // Server code: starts it; null if no worker slot is free. Its report is the one of that number.

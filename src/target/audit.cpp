@@ -17,15 +17,6 @@ Value number(std::optional<uint64_t> value) { return value ? Value(std::to_strin
 
 Value text_or_null(const std::string &value) { return value.empty() ? Value() : Value(value); }
 
-// A leader's commits are not waited for; those that tell how a run began and ended are, lest a crash takes them back.
-template <class Body>
-void in_durable_transaction(Body body) {
-  in_transaction([&] {
-    set_local("synchronous_commit", "on");
-    body();
-  });
-}
-
 }  // namespace
 
 std::string step_clock() { return *query_value("SELECT pg_catalog.clock_timestamp()::text"); }

@@ -25,7 +25,6 @@ namespace pagila_repl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds kPatience{2};
 
 // The schemas that a run left: they may need each other, so they go together.
 struct Leftovers {
@@ -180,9 +179,8 @@ bool may_be_called(const Value &time) {
   });
 }
 
-// Readers of the replaced copy are given some time to be done; what they still need then the next run drops.
-std::string drop_leftovers(const Leftovers &leftovers) {
-  Clock::time_point give_up = Clock::now() + kPatience;
+// Readers of the replaced copy are given some time to be done; what they still need then the launcher or the next run drops.
+std::string drop_leftovers(const Leftovers &leftovers, Clock::time_point give_up) {
   RelationLocks locks;
   Value replaced_at = visible_until(leftovers);
   bool stage = is_stage(leftovers);
@@ -233,7 +231,7 @@ void mark_crashed_runs(int64_t own_run) {
   });
 }
 
-bool sweep(int64_t own_run) {
+bool sweep(int64_t own_run, std::chrono::milliseconds patience) {
   std::vector<Row> leftovers = in_transaction([&] {
     mark_crashed_runs(own_run);
     return as_extension_owner([&] {
@@ -244,7 +242,8 @@ bool sweep(int64_t own_run) {
     });
   });
   bool clean = true;
-  for (const Leftovers &of_a_run : by_run(leftovers)) clean = drop_leftovers(of_a_run).empty() && clean;
+  Clock::time_point give_up = Clock::now() + patience;
+  for (const Leftovers &of_a_run : by_run(leftovers)) clean = drop_leftovers(of_a_run, give_up).empty() && clean;
   return clean;
 }
 
@@ -257,7 +256,7 @@ std::vector<std::string> drop_own_leftovers(int64_t run_id) {
   });
   std::vector<std::string> remarks;
   for (const Leftovers &of_the_run : by_run(leftovers)) {
-    std::string remark = drop_leftovers(of_the_run);
+    std::string remark = drop_leftovers(of_the_run, Clock::now() + kSweepPatience);
     if (!remark.empty()) remarks.push_back(remark);
   }
   return remarks;

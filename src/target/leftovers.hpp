@@ -1,6 +1,7 @@
 // What runs leave behind: schemas that were replaced, stages of runs that failed or died.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,9 +10,11 @@ namespace pagila_repl {
 
 // Marks runs whose leader is gone as crashed. Needs a transaction.
 void mark_crashed_runs(int64_t own_run);
-// The same, and drops the schemas that ended runs have registered. Schemas of runs under way, this one's (`own_run`) among
-// them, are left alone. False if some had to stay for now.
-bool sweep(int64_t own_run);
+// The same, and drops the schemas that ended runs have registered, trying again for so long in all where someone uses them.
+// Schemas of runs under way, this one's (`own_run`) among them, are left alone. False if some had to stay for now.
+bool sweep(int64_t own_run, std::chrono::milliseconds patience);
+// What a run has for that.
+constexpr std::chrono::seconds kSweepPatience{2};
 
 // Drops the schemas this run has registered. Returns remarks on those that had to stay.
 std::vector<std::string> drop_own_leftovers(int64_t run_id);

@@ -133,8 +133,7 @@ void publish(const Stage &stage, const RunOptions &options, const std::string &m
   RelationLocks locks;
   Clock::time_point give_up = Clock::now() + milliseconds(options.swap_budget_ms);
   // A try that fails undoes a subtransaction: aborting the transaction would release the locks of the run.
-  in_transaction([&] {
-    set_local("synchronous_commit", "on");
+  in_durable_transaction([&] {
     for (;;) {
       check_same_schemas(stage);
       try {

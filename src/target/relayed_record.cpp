@@ -23,8 +23,7 @@ void record_target(int64_t run_id, const std::string &target) {
 
 // Durable: without it nobody here could tell, after a crash, which run it is.
 void record_remote_run(int64_t run_id, int64_t remote_run_id) {
-  in_transaction([&] {
-    set_local("synchronous_commit", "on");
+  in_durable_transaction([&] {
     as_extension_owner([&] {
       execute("UPDATE pagila_repl.run SET remote_run_id = $2::bigint WHERE run_id = $1::bigint",
               {std::to_string(run_id), std::to_string(remote_run_id)});
@@ -42,8 +41,7 @@ void record_progress(int64_t run_id, const RelayedProgress &progress) {
 }
 
 void record_done(int64_t run_id, RunStatus status, const std::string &message) {
-  in_transaction([&] {
-    set_local("synchronous_commit", "on");
+  in_durable_transaction([&] {
     as_extension_owner([&] {
       uint64_t updated = execute(
           R"(UPDATE pagila_repl.run

@@ -26,6 +26,8 @@ namespace {
 
 constexpr uint16 kRunLock = 7001, kSchemaLock = 7002, kJobLock = 7003;
 
+constexpr int kTries = 3;  // at the lock of a job
+
 constexpr uint16 kMethods[] = {USER_LOCKMETHOD, DEFAULT_LOCKMETHOD};
 
 LOCKTAG tag(uint32 first, uint32 second, uint16 kind) {
@@ -112,7 +114,11 @@ void wait_for_run(int64 run_id) {
 bool is_leader_gone(int64_t run_id) { return is_free(run_tag(run_id)); }
 
 void lock_job(int64_t job) {
-  if (!try_session_lock(job_tag(job), ExclusiveLock)) throw Error("55P03", "a run of the job is under way");
+  for (int tries = 1; !try_session_lock(job_tag(job), ExclusiveLock); tries++) {
+    // Whoever only looks whether it is free holds it for some microseconds.
+    if (tries == kTries) throw Error("55P03", "a run of the job is under way");
+    pg_usleep(10000);
+  }
 }
 
 bool is_job_running(int64_t job) { return !is_free(job_tag(job)); }

@@ -93,6 +93,7 @@ sub let_go {
 sub kill_one {
     my ($self, $what, $pid) = @_;
     kill 'KILL', $pid;
+    $self->{killed}++;
     unlink glob("$self->{gate}*");
     return ok(wait_until(sub { !kill(0, $pid) && (run_sql($self->{target}, 'SELECT 1'))[0] eq '1' }, $kPatience), "$what: the server is back");
 }
@@ -160,26 +161,49 @@ sub runs {
         "SELECT run_id, status, sqlstate, error_message, error_detail FROM pagila_repl.run ORDER BY 1 DESC LIMIT 5", %options));
 }
 
-# Nothing is started that was not due: the launcher and its schedulers have come to rest, and there are as many runs as before.
+# What was due has been started, and has ended: a scheduler has looked at the jobs, if there are any, by the clock as it is now
+# (look => 0: it cannot, so it is not waited for), and no process of ours but the launcher is there any more.
 sub rests {
-    my ($self, $what) = @_;
-    my $rest = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('pagila_repl scheduler', 'pagila_repl leader')};
+    my ($self, $what, %options) = @_;
+    if (($options{look} // 1) && $self->sql('SELECT count(*) FROM pagila_repl.job') ne '0') {
+        $self->is_looked_at("$what: the jobs");
+    }
+    my $rest = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^pagila_repl (scheduler|leader|worker)'};
     my $quiet = 0;
-    wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 6 }, $kPatience);
-    return ok($quiet == 6, "$what: at rest");
+    wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 5 }, $kPatience);
+    return ok($quiet == 5, "$what: at rest");
+}
+
+# Has a scheduler look at the jobs, by the clock and the settings as they are now, and waits for that. No place may be held, and
+# there must be a job.
+sub is_looked_at {
+    my ($self, $what) = @_;
+    # Whoever is forked from now on has them, and the launcher has them before it takes the next wake.
+    my $clock = q{SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN ('pagila_repl.clock_offset', 'pagila_repl.time_passed')};
+    wait_until(sub { $self->sql($clock) eq "$self->{offset} $self->{passed}" }, $kPatience);
+    # The place where nobody waits, as the file is not there, but leaves a mark.
+    my $mark = "$self->{gate}_looked";
+    set_fault($self->{target}, "tick:1:wait:$mark");
+    unlink glob("$mark.*");
+    $self->sql('SELECT pagila_alter_job(min(job_name)) FROM pagila_repl.job');
+    my $is_looked_at = wait_until(sub { scalar(() = glob("$mark.*")) }, $kPatience);
+    clear_fault($self->{target});
+    unlink glob("$mark.*");
+    return ok($is_looked_at, "$what: looked at");
 }
 
 # Waits until nothing is left of runs that have ended, however they did.
 sub cleared_up {
     my ($self, $what) = @_;
     my $found = '';
-    my $clean = '0 schemas, 0 leftovers, 0 running, 0 locks';
+    my $clean = '0 schemas, 0 leftovers, 0 running, 0 processes, 0 locks';
     wait_until(
         sub {
             $found = $self->sql(q{SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%')
               || ' schemas, ' || (SELECT count(*) FROM pagila_repl.leftover)
               || ' leftovers, ' || (SELECT count(*) FROM pagila_repl.run WHERE status = 'running')
-              || ' running, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'});
+              || ' running, ' || (SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^pagila_repl (leader|worker)')
+              || ' processes, ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') || ' locks'});
             $found eq $clean;
         },
         $kPatience);
@@ -192,8 +216,18 @@ sub launchers {
     return split /\n/, $pids;
 }
 
+# I5: no process of the server has died, but those that the test has killed.
+sub stays_up {
+    my ($self) = @_;
+    my $log = slurp_file($self->{target}->logfile);
+    my @deaths = $log =~ /^.*(?:PANIC:|TRAP:|was terminated by (?:signal|exception)).*$/mg;
+    return is(scalar @deaths, $self->{killed} // 0, 'the server stays up') || diag join "\n", @deaths;
+}
+
 sub done {
     my ($self) = @_;
+    $self->stays_up;
+    no_source_residue($self->{source}, 'at the end');
     no_secret($self->{source}, $self->{target});
     $self->{proxy}->stop if $self->{proxy};
     return done_testing();

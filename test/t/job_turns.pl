@@ -165,7 +165,7 @@ sub a_run_still_under_way_is_not_doubled {
     $test->hold_at('lock:1');
     $test->time_passes($kHour);
     $test->are_held(1, 'its run takes long');
-    my $due = $test->sql('SELECT current_due_at FROM pagila_repl.job');
+    my $due = $test->sql('SELECT last_due_at FROM pagila_repl.job');
     for (1, 2) {
         $test->time_passes($kHour);
         $test->sql(q{SELECT pagila_alter_job('one', options => '{}')});
@@ -266,7 +266,7 @@ sub jobs_change_while_they_run {
     $test->hold_at('lock:1');
     $test->time_passes($kHour);
     $test->are_held(2, 'they run again');
-    my $due = $test->sql(q{SELECT current_due_at FROM pagila_repl.job WHERE job_name = 'one'});
+    my $due = $test->sql(q{SELECT last_due_at FROM pagila_repl.job WHERE job_name = 'one'});
     $test->sql(q{SELECT pagila_alter_job('one', schedule => '2 hours')});
     my ($job, $run) = split /\|/, $test->sql(q{SELECT job_id, current_run_id FROM pagila_repl.job WHERE job_name = 'two'});
     $test->sql(q{SELECT pagila_unschedule('two')});

@@ -44,7 +44,7 @@ $node->safe_psql('pagila', q{
         as('ann'));
     is("$id$err", '1', 'a replication is scheduled and has a number');
     is(job('repl', q{job_id, kind, owner_oid::regrole, database_oid = (SELECT oid FROM pg_database WHERE datname = 'pagila'),
-        source_server, schema_file, data_file, schedule, time_zone, enabled, now() - created_at < '1min', current_run_id, current_due_at,
+        source_server, schema_file, data_file, schedule, time_zone, enabled, now() - created_at < '1min', current_run_id, last_due_at,
         last_run_id, failures, login_failures, suspended_at, suspended_because}),
         "1|replicate|ann|t|src|||$new_year|Europe/Zurich|t|t||||0|0||", 'as it was said');
     is(job('repl', 'options'), '{"force": true, "owners": "skip", "verify": "counts", "exclude": ["log*"], "include": ["c.t"], '

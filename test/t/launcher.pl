@@ -9,11 +9,15 @@ use Test::More;
 
 my $test = JobTest->new('launcher');
 my $target = $test->{target};
+# Of the job "copy".
+my $runs = 0;
 
 runs_by_interval();
 catches_up_once();
 clock_is_set();
 runs_by_cron();
+clock_is_set_back_under_cron();
+clock_is_set_back_unnoticed();
 launcher_is_cancelled_and_terminated();
 leader_is_killed();
 server_restarts();
@@ -26,7 +30,7 @@ sub runs_by_interval {
     is($test->sql("SELECT datname FROM pg_stat_activity WHERE backend_type = 'pagila_repl launcher'"), '',
         'it is connected to no database');
     $test->schedule('copy', '1 hour', "'source'");
-    $test->runs('copy', 1, 'succeeded', 'a new job runs at once');
+    $test->runs('copy', ++$runs, 'succeeded', 'a new job runs at once');
     is(copy_of($target), copy_of($test->{source}), 'what it copied is there');
     is($test->job('copy', "status, failures, suspended_at IS NULL, next_run_at - last_started_at BETWEEN '00:59:55' AND '01:00:05'"),
         'scheduled|0|t|t', 'it is due an hour later');
@@ -35,17 +39,17 @@ sub runs_by_interval {
     $test->rests('too early');
     is($test->statuses('copy'), 'succeeded', 'not before');
     $test->time_passes(100);
-    $test->runs('copy', 2, 'succeeded', 'an hour later it runs again');
+    $test->runs('copy', ++$runs, 'succeeded', 'an hour later it runs again');
     is($target->safe_psql('pagila', 'SELECT count(*) FROM shop.item'), '101', 'the change has come');
     $test->time_passes(3600);
-    $test->runs('copy', 3, 'skipped', 'without a change there is nothing to do');
+    $test->runs('copy', ++$runs, 'skipped', 'without a change there is nothing to do');
     return;
 }
 
 sub catches_up_once {
     my $due = $test->job('copy', 'next_run_at');
     $test->time_passes(10 * 3600 + 600);
-    $test->runs('copy', 4, 'skipped', 'ten times missed');
+    $test->runs('copy', ++$runs, 'skipped', 'ten times missed');
     $test->rests('after that');
     is($test->statuses('copy'), 'succeeded succeeded skipped skipped', 'are made up for once');
     is($test->sql("SELECT next_run_at - '$due' FROM pagila_repl.job WHERE job_name = 'copy'"), '10:00:00',
@@ -55,16 +59,16 @@ sub catches_up_once {
 
 sub clock_is_set {
     for my $hours (1, -1, -5, 30) {
-        my $runs = $test->statuses('copy');
+        my $statuses = $test->statuses('copy');
         my $before = $test->seconds_until($test->job('copy', 'next_run_at'));
         $test->set_clock($hours * 3600);
         ok(wait_until(sub { abs($test->seconds_until($test->job('copy', 'next_run_at')) - $before) <= 5 }, 30),
             "clock set by $hours hours: it is due in as many seconds as before");
         $test->rests("clock set by $hours hours");
-        is($test->statuses('copy'), $runs, "clock set by $hours hours: no run");
+        is($test->statuses('copy'), $statuses, "clock set by $hours hours: no run");
     }
     $test->time_passes(3600);
-    $test->runs('copy', 5, 'skipped', 'nor is it kept from running');
+    $test->runs('copy', ++$runs, 'skipped', 'nor is it kept from running');
     $test->sql("SELECT pagila_alter_job('copy', enabled => false)");
     return;
 }
@@ -83,7 +87,50 @@ sub runs_by_cron {
     $test->runs('hourly', 2, 'skipped', 'the clock set ahead by three hours: it runs once');
     $test->rests('after that');
     is($test->statuses('hourly'), 'skipped skipped', 'and no more');
+    return;
+}
+
+# The job has just had the time of a full hour.
+sub clock_is_set_back_under_cron {
+    $test->time_passes($test->seconds_until($test->job('hourly', 'next_run_at')) + 1);
+    $test->runs('hourly', 3, 'skipped', 'at the next hour it runs');
+    my $next = $test->job('hourly', 'next_run_at');
+    $test->set_clock(-120);
+    $test->rests('the clock set back by two minutes');
+    is($test->job('hourly', 'next_run_at'), $next, 'the time that the job has had is not due again');
+    $test->time_passes(150);
+    $test->rests('that time comes again');
+    is($test->statuses('hourly'), 'skipped skipped skipped', 'there is no run');
+
+    $test->set_clock(-3 * 3600);
+    $test->rests('the clock set back by three hours');
+    is($test->sql("SELECT '$next' - next_run_at FROM pagila_repl.job WHERE job_name = 'hourly'"), '03:00:00', 'it goes by the new time');
+    $test->time_passes(3600);
+    $test->runs('hourly', 4, 'skipped', 'when that comes it runs');
     $test->sql("SELECT pagila_unschedule('hourly')");
+    return;
+}
+
+# While the server is down nobody sees it, and no job may wait for as long.
+sub clock_is_set_back_unnoticed {
+    $test->schedule('daily', '0 0 * * *', "'source'");
+    $test->sql("SELECT pagila_alter_job('copy', enabled => true)");
+    $test->runs('copy', ++$runs, 'skipped', 'an hourly job');
+    $test->rests('before the clock is set back');
+    my ($day) = $test->job('daily', 'next_run_at');
+    $target->stop;
+    $test->{offset} -= 30 * 3600;
+    $target->append_conf('postgresql.auto.conf', "pagila_repl.clock_offset = $test->{offset}");
+    $target->start;
+    $test->rests('the clock set back by 30 hours while the server was down');
+    is($test->job('copy', '(SELECT count(*) FROM pagila_repl.run r WHERE r.job_id = job_status.job_id)'), $runs, 'no run');
+    my $wait = $test->seconds_until($test->job('copy', 'next_run_at'));
+    ok($wait > 3500 && $wait <= 3600, 'by interval it is due after one interval') or diag $wait;
+    like($test->sql("SELECT '$day' - next_run_at FROM pagila_repl.job WHERE job_name = 'daily'"), qr/^[12] days?$/, 'by cron it is due by the new time');
+    $test->time_passes(3600);
+    $test->runs('copy', ++$runs, 'skipped', 'then it runs');
+    $test->sql("SELECT pagila_unschedule('daily')");
+    $test->sql("SELECT pagila_alter_job('copy', enabled => false)");
     return;
 }
 
@@ -91,14 +138,14 @@ sub launcher_is_cancelled_and_terminated {
     my ($pid) = $test->launchers;
     $test->sql("SELECT pg_cancel_backend($pid)");
     $test->sql("SELECT pagila_alter_job('copy', enabled => true)");
-    $test->runs('copy', 6, 'skipped', 'a cancelled launcher goes on');
+    $test->runs('copy', ++$runs, 'skipped', 'a cancelled launcher goes on');
     is_deeply([ $test->launchers ], [$pid], 'it is the same one');
     $test->sql("SELECT pg_terminate_backend($pid)");
     ok(wait_until(sub { my @now = $test->launchers; @now == 1 && $now[0] != $pid }, 30), 'a terminated one is followed by another');
     $test->rests('after that');
-    is($test->job('copy', '(SELECT count(*) FROM pagila_repl.run r WHERE r.job_id = job_status.job_id)'), '6', 'it starts no run again');
+    is($test->job('copy', '(SELECT count(*) FROM pagila_repl.run r WHERE r.job_id = job_status.job_id)'), $runs, 'it starts no run again');
     $test->time_passes(3600);
-    $test->runs('copy', 7, 'skipped', 'and those that are due');
+    $test->runs('copy', ++$runs, 'skipped', 'and those that are due');
     return;
 }
 
@@ -116,15 +163,14 @@ sub hold {
 sub leader_is_killed {
     my $before = content($target);
     $test->set("pagila_repl.retry_delay = '10min'");
-    my $pid = hold('copy:1');
-    kill 'KILL', $pid;
-    ok(wait_until(sub { my ($out) = run_sql($target, 'SELECT 1'); $out eq '1' && !kill(0, $pid) }, 60), 'the server is back');
-    $test->runs('copy', 8, 'crashed', 'the launcher takes note that the leader died');
+    $test->kill_one('killed leader', hold('copy:1'));
+    $test->runs('copy', ++$runs, 'crashed', 'the launcher takes note that the leader died');
+    is(last_run($target, 'sqlstate, phase'), '57P02|rows', 'with SQLSTATE and phase');
     $test->cleared_up('killed leader');
     is_unchanged($target, $before, 'killed leader');
     is($test->job('copy', 'failures'), '1', 'it counts as a failure');
     $test->time_passes(600);
-    $test->runs('copy', 9, 'succeeded', 'and is tried again');
+    $test->runs('copy', ++$runs, 'succeeded', 'and is tried again');
     is($test->job('copy', 'failures'), '0', 'no failure is left');
     return;
 }
@@ -132,32 +178,33 @@ sub leader_is_killed {
 sub server_restarts {
     hold('copy:1');
     $target->restart;
-    $test->runs('copy', 11, 'succeeded', 'a run that a shutdown ends is done after the restart');
+    $test->runs('copy', $runs += 2, 'succeeded', 'a run that a shutdown ends is done after the restart');
     like($test->statuses('copy'), qr/aborted succeeded$/, 'it was aborted');
     $target->stop;
     $test->{passed} += 7 * 3600;
     $target->append_conf('postgresql.auto.conf', "pagila_repl.time_passed = $test->{passed}");
     $target->start;
-    $test->runs('copy', 12, 'skipped', 'after seven hours of being down it runs');
+    $test->runs('copy', ++$runs, 'skipped', 'after seven hours of being down it runs');
     $test->rests('after that');
-    is($test->sql('SELECT count(*) FROM pagila_repl.run WHERE job_id = 1'), '12', 'once');
+    is($test->sql('SELECT count(*) FROM pagila_repl.run WHERE job_id = 1'), $runs, 'once');
     is(scalar $test->launchers, 1, 'there is one launcher');
     return;
 }
 
 sub reload_during_a_run {
     my $pid = hold('copy:1');
-    $test->set("pagila_repl.run_timeout = '2s'");
-    is(leader_pid($target), $pid, 'a reload changes nothing for a run under way');
-    $test->sql("SELECT pagila_cancel(max(run_id)) FROM pagila_repl.run");
-    $test->runs('copy', 13, 'cancelled', 'a run that is cancelled');
-    is($test->job('copy', 'failures'), '0', 'has not failed');
+    $test->set("pagila_repl.run_timeout = '1s'");
+    ok(wait_until(sub { $test->sql('SHOW pagila_repl.run_timeout') eq '1s' }, 30), 'a reload during a run');
+    sleep 2;
+    is(leader_pid($target), $pid, 'changes nothing for it');
+    $test->let_go;
+    $test->runs('copy', ++$runs, 'succeeded', 'it ends well');
     hold('copy:1');
-    $test->runs('copy', 14, 'failed', 'the next run goes by the new settings');
+    $test->runs('copy', ++$runs, 'failed', 'the next run goes by the new settings');
     like(last_run($target, 'error_message'), qr/longer than it may/, 'and says so');
     $test->set("pagila_repl.run_timeout = 0");
     $test->time_passes(3600);
-    $test->runs('copy', 15, 'succeeded', 'and so does the one after');
+    $test->runs('copy', ++$runs, 'succeeded', 'and so does the one after');
     return;
 }
 

@@ -51,7 +51,7 @@ sub table_of_jobs_is_changed {
         $test->time_passes(3600);
         my $said = 'table pagila_repl.job is not as the extension made it|there are several jobs of the same number';
         ok(wait_until(sub { logged("ERROR:  (?:$said)", $since) }, 30), (split /\n/, $change)[0] . ': the log says so');
-        $test->rests($undo);
+        $test->rests($undo, look => 0);
         is($test->sql('SELECT count(*) FROM pagila_repl.run'), $runs, 'no job is started');
         $target->safe_psql('pagila', $undo);
         $test->time_passes(3600);
@@ -72,11 +72,11 @@ sub library_is_of_another_version {
         $test->time_passes(3600);
         ok(wait_until(sub { logged($said, $since) > $before }, 30), "another version, try $try: the log says so");
     }
-    $test->rests('another version');
+    $test->rests('another version', look => 0);
     my $tries = logged($said, $since);
     cmp_ok($tries, '<=', 9, 'it does so no more often than it must');
     $test->time_passes(100);
-    $test->rests('another version, later');
+    $test->rests('another version, later', look => 0);
     is(logged($said, $since), $tries, 'ever less often');
     is($test->statuses('copy'), $runs, 'no job is started');
     my (undef, $err) = run_sql($target, "SELECT pagila_run_job('copy')");
@@ -138,7 +138,7 @@ sub extension_is_dropped {
 sub nothing_happens_without_it {
     my $since = -s $target->logfile;
     $test->time_passes(3600);
-    $test->rests('without the extension');
+    $test->rests('without the extension', look => 0);
     is(logged('ERROR|FATAL|WARNING', $since), 0, 'nothing more happens');
     is(scalar $test->launchers, 1, 'the launcher is there');
     return;

@@ -43,6 +43,21 @@ TEST(Cron, IsLaterThanAskedForAndOnAWholeMinute) {
   EXPECT_EQ(utc_times("0 12 * * *", utc, "2026-05-05 11:59:59", 2), "2026-05-05 12:00, 2026-05-06 12:00");
 }
 
+TEST(Cron, DoesNotNameAgainWhatWasHadBeforeTheClockWasSetBack) {
+  auto next = [](const char *expression, const char *had, const char *after) {
+    std::optional<int64_t> time = Cron(expression).next_but(at(had), at(after), utc);
+    return time ? text_of(*time) : "never";
+  };
+  EXPECT_EQ(next("0 10 * * *", "2026-05-05 10:00", "2026-05-05 10:00:07"), "2026-05-06 10:00");
+  EXPECT_EQ(next("0 10 * * *", "2026-05-05 10:00", "2026-05-05 09:58"), "2026-05-06 10:00");
+  // A retry, which is for the time before it.
+  EXPECT_EQ(next("0 10 * * *", "2026-05-05 10:15:33", "2026-05-05 09:58"), "2026-05-06 10:00");
+  EXPECT_EQ(next("0 10 * * *", "2026-05-05 10:00", "2026-05-03 12:00"), "2026-05-04 10:00");
+  EXPECT_EQ(next("0 * * * *", "2026-05-05 10:00", "2026-05-05 07:10"), "2026-05-05 08:00");
+  EXPECT_EQ(next("0 * * * *", "2026-05-05 08:00", "2026-05-05 08:00:05"), "2026-05-05 09:00");
+  EXPECT_EQ(next("0 0 30 2 *", "2026-05-05 10:00", "2026-05-05 09:00"), "never");
+}
+
 TEST(Cron, CrossesMonthsAndYears) {
   EXPECT_EQ(utc_times("0 0 * * *", utc, "2026-12-30 12:00", 2), "2026-12-31 00:00, 2027-01-01 00:00");
   EXPECT_EQ(utc_times("59 23 31 12 *", utc, "2026-12-31 23:59", 1), "2027-12-31 23:59");

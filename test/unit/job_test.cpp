@@ -19,7 +19,7 @@ JobState after(const JobState &before, const RunEnd &end, double chance = 1) {
   return after_run(before, end, kRegular, kNow, kPolicy, chance);
 }
 
-JobState with(int failures, int login_failures = 0) { return {kNow, failures, login_failures, std::nullopt}; }
+JobState with(int failures, int login_failures = 0) { return {kNow, std::nullopt, failures, login_failures, std::nullopt}; }
 
 TEST(JobAfterRun, IsDueRegularlyAfterSuccess) {
   for (RunStatus status : {RunStatus::succeeded, RunStatus::skipped}) {
@@ -155,6 +155,21 @@ TEST(JobInterval, StaysOnItsGrid) {
   for (int i = 1; i <= 1000; ++i) {
     due = next_of_interval(due, 60, due + i % 59);  // Runs that take their time.
     ASSERT_EQ(due, 1000 + i * 60);
+  }
+}
+
+TEST(JobInterval, StaysOnItsGridAfterRunsThatWereLate) {
+  EXPECT_EQ(last_of_interval(1000, 60, 1000), 1000);
+  EXPECT_EQ(last_of_interval(1000, 60, 1059), 1000);
+  EXPECT_EQ(last_of_interval(1000, 60, 1060), 1060);
+  EXPECT_EQ(last_of_interval(1000, 60, 1000 + 60 * 1000 + 59), 1000 + 60 * 1000);
+  // The clock was set back.
+  EXPECT_EQ(last_of_interval(1000, 60, 999), 999);
+  int64_t due = 1000;
+  for (int i = 1; i <= 1000; ++i) {
+    int64_t retry = due + 1 + i % 59;
+    due = next_of_interval(last_of_interval(due, 60, retry), 60, retry + 1);
+    ASSERT_EQ((due - 1000) % 60, 0);
   }
 }
 
