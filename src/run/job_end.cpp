@@ -4,6 +4,7 @@
 
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "run/job_table.hpp"
 #include "settings.hpp"
@@ -62,6 +63,7 @@ void settle(const Job &job, const RunEnd &end) {
   }
   JobState state = after_run(job.state, end, regular, now, policy, random_fraction());
   if (bad_schedule) state.suspended_because = bad_schedule;
+  PR_FAULT("settle");
   decide([&] { check_written(end_run_of(job, state)); });
   if (state.suspended_because && !job.state.suspended_because)
     log("pagila_repl job \"" + job.name + "\" is suspended: " + *state.suspended_because);
