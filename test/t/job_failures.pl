@@ -74,7 +74,7 @@ sub delay_is {
     # The clock of jobs counts whole seconds.
     ok($from_end >= $delay / 2 - 1 && $from_now <= $delay, "$what: tried again after $delay seconds, or up to half of it sooner")
       or diag "$from_end seconds after its end, $from_now from now";
-    return;
+    return $from_end;
 }
 
 # An hour after the run that hour_passes made due.
@@ -152,6 +152,8 @@ sub wrong_places_are_told {
 
 sub a_source_that_is_down_is_tried_again {
     my $runs = 13;
+    my @shares;
+    my $grid = $test->job('copy', 'next_run_at');
     $source->stop;
     $test->time_passes($kHour);
     my @delays = (100, 200, 400, 800, 1000, 1000);
@@ -159,7 +161,7 @@ sub a_source_that_is_down_is_tried_again {
         $test->runs('copy', ++$runs, 'failed', "source down: failure $n");
         is(failed('phase'), '08001 connect', 'it cannot be reached');
         is($test->job('copy', 'status, failures'), "scheduled|$n", 'it is counted');
-        delay_is('copy', $delays[ $n - 1 ], "failure $n");
+        push @shares, delay_is('copy', $delays[ $n - 1 ], "failure $n") / $delays[ $n - 1 ];
         if ($n == 1) {
             my $wait = wait_of('copy');
             $test->time_passes($wait - 20) if $wait > 20;
@@ -171,6 +173,10 @@ sub a_source_that_is_down_is_tried_again {
     }
     $test->runs('copy', ++$runs, 'skipped', 'the source is back: it recovers by itself');
     is($test->job('copy', 'status, failures'), 'scheduled|0', 'no failure is left');
+    # By chance alone all are that long once in a hundred million tests.
+    ok((grep { $_ < 0.95 } @shares), 'delays are shortened at random') or diag "@shares";
+    is($test->sql("SELECT extract(epoch FROM next_run_at - '$grid')::integer % $kHour FROM pagila_repl.job WHERE job_name = 'copy'"), '0',
+        'it goes on at the times that it had before');
     return;
 }
 
@@ -267,6 +273,18 @@ sub a_target_changed_by_hand_is_refused {
     $test->time_passes($kHour);
     $test->runs('copy', 33, 'succeeded', 'unless the job is to overwrite it');
     is($test->sql('SELECT name FROM shop.item WHERE id = 1'), 'item 1', 'then it is gone');
+
+    $test->sql(q{SELECT pagila_alter_job('copy', options => '{"on_modified": "refuse"}')});
+    $test->change_source;
+    $test->hold_at('verify:1');
+    hour_passes();
+    $test->are_held(1, 'a run that has found it unchanged, and will publish soon');
+    $test->sql("UPDATE shop.item SET name = 'ours' WHERE id = 2");
+    $test->let_go;
+    $test->runs('copy', 34, 'failed', 'a target that is changed meanwhile');
+    is(last_run($target, 'sqlstate, phase'), '55000|publish', 'is refused at the last moment');
+    is($test->sql('SELECT name FROM shop.item WHERE id = 2'), 'ours', 'and the change stays');
+    is_due_regularly('copy', 'refused at the last moment');
     remove('copy');
     return;
 }

@@ -25,8 +25,10 @@ the_same_target_is_for_one();
 a_run_still_under_way_is_not_doubled();
 a_run_by_hand_takes_the_turn();
 locks_of_others_do_not_matter();
+a_dump_that_unlocks_all_unlocks_no_run();
 a_job_being_changed_keeps_nobody_waiting();
 jobs_change_while_they_run();
+two_publish_at_the_same_time();
 $test->done;
 
 sub copy { my ($name, $schema, $more) = @_; return $test->schedule($name, '1 hour', "'source', schemas => '{$schema}', workers => 1" . ($more // '')) }
@@ -168,8 +170,7 @@ sub a_run_still_under_way_is_not_doubled {
     my $due = $test->sql('SELECT last_due_at FROM pagila_repl.job');
     for (1, 2) {
         $test->time_passes($kHour);
-        $test->sql(q{SELECT pagila_alter_job('one', options => '{}')});
-        ok(wait_until(sub { $test->sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl scheduler'}) eq '0' }, 30), 'an hour later');
+        $test->is_looked_at('an hour later');
         is(runs_of('one'), '2', 'it is not started again');
         is($test->job('one', 'status'), 'running', 'it runs');
     }
@@ -220,14 +221,56 @@ sub locks_of_others_do_not_matter {
     $test->hold_at('lock:1');
     $test->time_passes($kHour);
     $test->are_held(1, 'who holds advisory locks keeps no job from running');
-    my $other = $target->background_psql('pagila');
-    $other->query_safe($_) for 'SELECT pg_advisory_unlock_all()', 'DISCARD ALL';
-    $session->query_safe($_) for 'SELECT pg_advisory_unlock_all()', 'DISCARD ALL';
-    my (undef, $err) = $test->sql(q{SELECT pagila_run_job('one')}, may_fail => 1);
-    is(sqlstate_of($err), '55P03', 'who gives all up does not give up those of the run');
     $test->let_go;
     $test->runs('one', 7, 'skipped', 'which ends');
-    $_->quit for $session, $other;
+    $session->quit;
+    return;
+}
+
+# What a dump runs is run in the very session that holds the locks of its run.
+sub a_dump_that_unlocks_all_unlocks_no_run {
+    my $dump = write_file("$dir/unlocking.sql", q{
+CREATE SCHEMA loose;
+CREATE FUNCTION loose.unlocks(integer) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+  PERFORM pg_catalog.pg_advisory_unlock_all();
+  RETURN true;
+END$$;
+CREATE TABLE loose.freed (id integer CHECK (loose.unlocks(id)));
+COPY loose.freed (id) FROM stdin;
+1
+\.
+});
+    $test->hold_at('verify:1');
+    $test->schedule('loose', '1 hour', "schema_file => '$dump', force => true");
+    $test->are_held(1, 'a job that has loaded it is held');
+    my $run = $test->sql(q{SELECT current_run_id FROM pagila_repl.job WHERE job_name = 'loose'});
+    my (undef, $err) = $test->sql(q{SELECT pagila_run_job('loose')}, may_fail => 1);
+    is(sqlstate_of($err), '55P03', 'its run still keeps another of the job out');
+    (undef, $err) = $test->sql("SELECT pagila_load('$dump')", may_fail => 1);
+    is(sqlstate_of($err), '55P03', 'and another of the schema');
+    $test->time_passes($kHour);
+    $test->is_looked_at('jobs');
+    is($test->sql("SELECT status FROM pagila_repl.run WHERE run_id = $run"), 'running', 'nor is it taken for dead');
+    $test->let_go;
+    $test->runs('loose', 1, 'succeeded', 'it ends well');
+    $test->sql(q{SELECT pagila_unschedule('loose')});
+    return;
+}
+
+# Each is held when it has swapped its schemas, and has not committed that yet.
+sub two_publish_at_the_same_time {
+    $test->set('pagila_repl.max_concurrent_runs = 2');
+    copy($_, $_) for qw(one two);
+    $test->runs($_, 1, 'skipped', "job $_") for qw(one two);
+    $source->safe_psql('pagila', 'INSERT INTO one.t VALUES (10); INSERT INTO two.t VALUES (20)');
+    $test->hold_at('publish:1');
+    $test->time_passes($kHour);
+    $test->are_held(2, 'two jobs with targets of their own are about to publish at the same time');
+    is($test->sql('SELECT count(*) FROM pagila_repl.run WHERE status = $$running$$ AND phase = $$publish$$'), '2', 'both have come that far');
+    $test->let_go;
+    $test->runs($_, 2, 'succeeded', "job $_ has published") for qw(one two);
+    is($test->sql('SELECT (SELECT max(id) FROM one.t), (SELECT max(id) FROM two.t)'), '10|20', 'both copies are there');
+    remove_all();
     return;
 }
 
@@ -238,9 +281,9 @@ sub a_job_being_changed_keeps_nobody_waiting {
     $session->query_safe(q{BEGIN; SELECT pagila_alter_job('one', options => '{"verify": "counts"}')});
     $test->time_passes($kHour);
     $test->runs('two', 2, 'skipped', 'while someone is changing a job, others run');
-    is(runs_of('one'), '7', 'that one waits');
+    is(runs_of('one'), '8', 'that one waits');
     $session->query_safe('COMMIT');
-    $test->runs('one', 8, 'skipped', 'until it is changed');
+    $test->runs('one', 9, 'skipped', 'until it is changed');
 
     $test->hold_at('lock:1');
     $test->time_passes($kHour);
@@ -253,7 +296,7 @@ sub a_job_being_changed_keeps_nobody_waiting {
     $test->runs('two', 4, 'skipped', 'the other runs again');
     $session->query_safe('ROLLBACK');
     # Its run is noted as ended first, at a time when the next was due already.
-    $test->runs('one', 9, 'skipped', 'then it is');
+    $test->runs('one', 10, 'skipped', 'then it is');
     $session->quit;
     remove_all();
     return;

@@ -17,6 +17,7 @@ new_database_is_found_and_dropped();
 owner_drops_a_database_in_use();
 copy_of_a_database_waits_to_be_told();
 database_is_renamed_and_closed();
+a_database_in_use_is_left_alone();
 $test->done;
 
 sub holds_nothing_while_idle {
@@ -154,5 +155,34 @@ sub database_is_renamed_and_closed {
     $test->time_passes(600);
     $test->runs('copy', 10, 'skipped', 'once it is open again its jobs run, once', db => 'other');
     is_deeply([ $test->launchers ], [$launcher], 'all that was one launcher');
+    return;
+}
+
+# By a superuser, who may end a scheduler, and by others who have to wait for a run.
+sub a_database_in_use_is_left_alone {
+    make_database('busy');
+    $test->runs('copy', 1, 'succeeded', 'a job in another database', db => 'busy');
+    $test->sql("SELECT pagila_alter_job('copy', enabled => false)");
+    write_file($test->{gate}, '');
+    my $hold = sub { $target->safe_psql('busy', "LOAD 'pagila_repl'; ALTER DATABASE busy SET pagila_repl.fault = '$_[0]:wait:$test->{gate}'") };
+    $hold->('lock:1');
+    $test->time_passes(3600);
+    $test->is_held('a run in it');
+    for my $statement ('CREATE DATABASE twin TEMPLATE busy', 'ALTER DATABASE busy RENAME TO idle', 'DROP DATABASE busy') {
+        my (undef, $err) = run_sql($target, $statement, db => 'postgres');
+        is(sqlstate_of($err), '55006', "during a run: $statement");
+    }
+    $hold->('tick:1');
+    unlink $test->{gate}, glob("$test->{gate}.*");
+    $test->runs('copy', 2, 'skipped', 'the run does not mind', db => 'busy');
+    write_file($test->{gate}, '');
+    $test->time_passes(3600);
+    $test->is_held('a scheduler in it');
+    my (undef, $err) = run_sql($target, 'DROP DATABASE busy WITH (FORCE)', db => 'postgres');
+    is($err, '', 'a superuser drops it with force though a scheduler is there');
+    unlink $test->{gate}, glob("$test->{gate}.*");
+    $test->sql("SELECT pagila_alter_job('copy', enabled => true)");
+    $test->runs('copy', 11, 'skipped', 'jobs elsewhere go on');
+    is_deeply([ $test->launchers ], [$launcher], 'the launcher is the same');
     return;
 }

@@ -17,6 +17,7 @@ $test->schedule('copy', '1 hour', "'source'");
 $test->runs('copy', 1, 'succeeded', 'a job runs');
 table_of_jobs_is_changed();
 library_is_of_another_version();
+extension_is_updated_during_a_run();
 database_is_dumped();
 extension_is_dropped();
 server_is_upgraded();
@@ -87,6 +88,30 @@ sub library_is_of_another_version {
     $test->time_passes(3600);
     ok(wait_until(sub { $test->statuses('copy') eq "$runs failed skipped" }, 30), 'put right, the job runs again');
     $test->rests('put right');
+    return;
+}
+
+# ALTER EXTENSION waits for the run, which is of one library from its beginning to its end.
+sub extension_is_updated_during_a_run {
+    $test->change_source;
+    $test->hold_at('copy:1');
+    $test->time_passes(3600);
+    $test->is_held('the extension is updated during a run');
+    my $runs = $test->statuses('copy');
+    $target->safe_psql('pagila', q{UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'pagila_repl'});
+    $test->let_go;
+    ok(wait_until(sub { $test->statuses('copy') eq $runs =~ s/running$/succeeded/r }, 60), 'the run ends well');
+    ok(copy_of($target) eq copy_of($test->{source}), 'its copy is whole');
+    my (undef, $err) = run_sql($target, "SELECT pagila_run_job('copy')");
+    is(sqlstate_of($err), '55000', 'the next one is refused');
+    $target->safe_psql('pagila', q{UPDATE pg_extension SET extversion = (SELECT default_version FROM pg_available_extensions
+        WHERE name = 'pagila_repl') WHERE extname = 'pagila_repl'});
+    $test->time_passes(3600);
+    $test->rests('the end of the run is taken note of');
+    is($test->job('copy', 'status, last_status, failures'), 'scheduled|succeeded|0', 'put right, as the success that it was');
+    $test->time_passes(3600);
+    ok(wait_until(sub { $test->statuses('copy') =~ /succeeded failed skipped$/ }, 30), 'and jobs run again') or diag $test->statuses('copy');
+    $test->rests('put right again');
     return;
 }
 

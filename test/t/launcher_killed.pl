@@ -12,6 +12,7 @@ use Time::HiRes qw(time);
 my $test = JobTest->new('killed', conf => "pagila_repl.retry_delay = '10min'\n");
 my $target = $test->{target};
 my $count = 1;
+my %stops;
 
 $test->schedule('copy', '1 hour', "'source'");
 $test->runs('copy', 1, 'succeeded', 'a job runs');
@@ -20,6 +21,7 @@ launcher_is_killed_during_a_run();
 launcher_is_killed_while_idle();
 scheduler_is_killed();
 server_is_shut_down();
+note sprintf '%s shutdown: %s s', $_, join ', ', map { sprintf '%.1f', $_ } @{ $stops{$_} } for sort keys %stops;
 $test->done;
 
 # The job is due after a change of the source, and its run or its scheduler is held there.
@@ -38,6 +40,7 @@ sub hold {
 sub recovers {
     my ($what, $status) = @_;
     $test->runs('copy', ++$count, $status, "$what: the run has ended");
+    is(last_run($target, 'sqlstate'), $status eq 'crashed' ? '57P02' : '58000', "$what: SQLSTATE");
     $test->cleared_up($what);
     $test->rests($what);
     is($test->job('copy', 'failures'), '1', "$what: it has failed once");
@@ -63,8 +66,7 @@ sub launcher_ends_during_a_run {
     ok(wait_until(sub { my @now = $test->launchers; @now == 1 && $now[0] != $launcher }, 30), 'another takes its place');
     # The run is due again by now.
     $test->time_passes(3600);
-    ok(wait_until(sub { $test->sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pagila_repl scheduler'}) eq '0' }, 30),
-        'which looks at the job');
+    $test->is_looked_at('the job');
     is(join(' ', $test->held), $leader, 'the run goes on');
     unlink glob("$test->{gate}*");
     # What was due meanwhile is not made up for: the run ends after that time.
@@ -120,6 +122,7 @@ sub server_is_shut_down {
             $target->start;
             $test->runs('copy', $count += 2, 'succeeded', "$what: the run is done after the restart");
             like($test->statuses('copy'), qr/ aborted succeeded$/, "$what: it was aborted");
+            is($test->sql(q{SELECT string_agg(DISTINCT sqlstate, ' ') FROM pagila_repl.run WHERE status = 'aborted'}), '57P01', "$what: SQLSTATE");
             all_is_well($what);
             $test->cleared_up($what);
         }
@@ -132,7 +135,7 @@ sub stop_in_time {
     my ($mode, $what) = @_;
     my $began = time;
     my (undef, $err) = run_command([ 'pg_ctl', '-w', '-t', '20', '-D', $target->data_dir, '-m', $mode, 'stop' ]);
-    note sprintf('%s shutdown %s: %.1f s', $mode, $what, time - $began);
+    push @{ $stops{$mode} }, time - $began;
     is($err, '', "$mode shutdown $what: the server is down");
     # The node is to notice.
     $target->_update_pid(0);

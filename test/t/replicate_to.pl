@@ -122,6 +122,13 @@ sub servers_are_told_apart {
     my $me = getpwuid $<;
     like($err, qr/HINT: .*: CREATE SERVER "missing" FOREIGN DATA WRAPPER pagila_repl OPTIONS \(host '127.0.0.1', port '$port', dbname 'pagila'\); CREATE USER MAPPING FOR "$me" SERVER "missing" OPTIONS \(user '$me', password '...'\)/,
         'what to type there');
+    my ($statements) = $err =~ /HINT: .*?: (CREATE SERVER .*)\.$/m;
+    is_deeply([ sqlstates($target, [ split /; /, $statements ]) ], [ '00000', '00000' ], 'which can be typed as it stands');
+    fails('it is not trusted yet', '42501', source => q('missing'));
+    $target->safe_psql('pagila', q{ALTER SERVER missing OPTIONS (ADD trusted 'true')});
+    ($out) = run_sql($source, to_sql(source => q('missing')));
+    like($out, qr/^(succeeded|skipped)$/, 'and leads here');
+    $target->safe_psql('pagila', 'DROP SERVER missing CASCADE');
 
     add_source($target, 'again', port => $source->port);
     $err = fails('two that lead here', '55000');
@@ -171,6 +178,17 @@ sub targets_are_checked {
     is_deeply([ sqlstates($source, [ "ALTER SERVER self OPTIONS (SET port '1')", q{SELECT pagila_replicate_to('self')} ]) ], [ '00000', '08001' ],
         'a target that is not there');
     $source->safe_psql('pagila', 'DROP SERVER self CASCADE; DROP SERVER bare CASCADE');
+
+    # Another database of the same cluster is no less a target.
+    $source->safe_psql('postgres', 'CREATE DATABASE beside');
+    $source->safe_psql('beside', 'CREATE EXTENSION pagila_repl');
+    add_source($source, 'source', db => 'beside', port => $source->port);
+    add_source($source, 'beside', port => $source->port, server => { dbname => 'beside' });
+    ($err) = (run_sql($source, q{SELECT status FROM pagila_replicate_to('beside')}))[0];
+    is($err, 'succeeded', 'a database of the same cluster is copied to');
+    is(copy_of($source, 'beside'), copy_of($source), 'exactly');
+    $source->safe_psql('pagila', 'DROP SERVER beside CASCADE');
+    $source->safe_psql('postgres', 'DROP DATABASE beside');
     return;
 }
 
@@ -189,6 +207,8 @@ sub jobs_point_one_way {
     $source->safe_psql('pagila', "UPDATE pagila_repl.run SET kind = 'replicate', job_id = 1, source_server = 'back', source_identity = '$identity'
         WHERE run_id = 1");
     fails('a job that has found the target', '55000');
+    $source->safe_psql('pagila', 'UPDATE pagila_repl.job SET enabled = false, suspended_at = now()');
+    fails('one that is disabled, which may be enabled again,', '55000');
     $source->safe_psql('pagila', 'UPDATE pagila_repl.job SET database_oid = 1');
     ($out) = run_sql($source, to_sql());
     like($out, qr/^(skipped|succeeded)$/, 'that of another database is none');
@@ -245,6 +265,10 @@ sub nobody_need_wait {
     hold($what, wait => 'false');
     $test->is_over_within($what, $kLimit);
     is($test->{run}{out}, "running\n", "$what: the caller knows the run");
+    my $progress = 'SELECT phase, owner, leader_pid > 0, total_rows FROM pagila_repl.progress';
+    my ($there) = run_sql($target, $progress);
+    like($there, qr/^rows\|/, "$what: how far it is there");
+    ok(wait_until(sub { (run_sql($source, $progress))[0] eq $there }, $kLimit), "$what: can be seen here");
     $test->let_go;
     is($source->safe_psql('pagila', 'SELECT status FROM pagila_wait((SELECT max(run_id) FROM pagila_repl.run))'), 'succeeded', "$what: it succeeds");
     $test->is_new($what);

@@ -482,4 +482,43 @@ sub load_while_swapped {
     no_residue($node, 'after loading without rights over owners');
 }
 
+# Where no function may be called from, whoever calls it.
+{
+    my @calls = ("pagila_load('/x')", "pagila_replicate_from('s')", "pagila_replicate_to('s')", "pagila_check('s')", "pagila_plan('s')",
+        'pagila_identify()', "pagila_schedule('j', '1 hour', 's')", "pagila_alter_job('j')", "pagila_unschedule('j')", "pagila_run_job('j')",
+        'pagila_wait(1)', 'pagila_cancel(1)');
+    is($node->safe_psql('pagila', q{SELECT count(DISTINCT proname) FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+        WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pagila_repl') AND proname <> 'pagila_repl_validator'}), scalar @calls,
+        'these are all functions');
+    # The server runs such a query so.
+    for my $call (@calls) {
+        my (undef, $err) = run_sql($node, "CREATE MATERIALIZED VIEW seen AS SELECT count(c) FROM (SELECT $call OFFSET 0) AS c");
+        like($err, qr/ERROR: +42501: .* within a security-restricted operation/, "$call: not in a security-restricted operation");
+    }
+    my $tries = join(', ', map { "'" . s/'/''/gr . "'" } @calls);
+    my $dump = tiny_dump('within', qq{CREATE FUNCTION within.tried(text) RETURNS boolean LANGUAGE plpgsql AS \$\$
+DECLARE call text;
+BEGIN
+  FOREACH call IN ARRAY ARRAY[$tries] LOOP
+    BEGIN
+      EXECUTE 'SELECT ' || call;
+      RAISE WARNING 'called: %', call;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE WARNING '%: %', call, SQLSTATE;
+    END;
+  END LOOP;
+  RETURN true;
+END\$\$;
+CREATE TABLE within.trying (a text CHECK (within.tried(a)));
+COPY within.trying (a) FROM stdin;
+row
+\\.
+});
+    my ($out, $err) = run_sql($node, load_sql($dump, undef));
+    is($out, 'succeeded', 'a dump whose functions call ours') or diag $err;
+    like($err, qr/WARNING: .*\Q$_\E: 55006/, "$_: not from within a run") for @calls;
+    unlike($err, qr/WARNING: .*called:/, 'none has been called');
+    $node->safe_psql('pagila', 'DROP SCHEMA within CASCADE');
+}
+
 done_testing();
