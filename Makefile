@@ -20,7 +20,7 @@ include $(PGXS)
 # The server's headers are not ours to warn about.
 override CPPFLAGS := -Isrc $(patsubst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS))
 override CXXFLAGS := $(filter-out -Wdeclaration-after-statement,$(CXXFLAGS)) -std=c++17 -fPIC -fvisibility=hidden \
-	-Wall -Wextra -Werror -Wno-register -MMD -MP
+	-Wall -Wextra -Werror -Wno-register -MMD -MP $(COPT)
 
 -include $(OBJS:.o=.d)
 

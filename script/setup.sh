@@ -105,9 +105,9 @@ find_server() {
   give_to_server_user "$work"
 }
 
-# Compiles what has changed, and installs the extension.
+# build_and_install [VARIABLE=VALUE]: compiles what has changed, and installs the extension.
 build_and_install() {
-  quietly build make --silent -C "$root" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" &&
+  quietly build make --silent -C "$root" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@" &&
     quietly install as_root make --silent -C "$root" install PG_CONFIG="$PG_CONFIG"
 }
 

@@ -6,8 +6,8 @@
 //          `- leader of a job, as its owner: a run like any other; wakes the launcher when it ends, however it ends
 //
 // It sleeps until the next job is due, someone wakes it, or a minute has passed (ten if there are no jobs); then it looks
-// whether the clock was set, and every ten minutes for new databases. An error ends it; the server starts it anew, and it begins from nothing:
-// all that counts is in tables and in the state that the processes share.
+// whether the clock was set, and every ten minutes for new databases. An error ends it; the server starts it anew, and it begins
+// from nothing: all that counts is in tables and in the state that the processes share.
 
 #include "run/launcher.hpp"
 

@@ -1,4 +1,5 @@
-// A connection to a source, or to a target that is asked to copy from here. Every wait is a latch wait: interruptible, and ended by connect and stall timeouts.
+// A connection to a source, or to a target that is asked to copy from here. Every wait is a latch wait: interruptible, and
+// ended by connect and stall timeouts.
 // Connections still open when the process exits, by FATAL too, are closed then; the source's session notices at once
 // (client_connection_check_interval), so nothing runs on there.
 #pragma once

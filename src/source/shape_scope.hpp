@@ -18,7 +18,8 @@ class ShapeScope {
 
   const std::set<std::string> &schemas() const { return schemas_; }
   // Why the statement is left out, for the run's message: empty if it goes without saying or is said by name
-  // (left_out_of_any_run), nothing if it belongs to the copy. To be asked in the dump's order. Throws 55000 if it creates something in a schema that is not wanted.
+  // (left_out_of_any_run), nothing if it belongs to the copy. To be asked in the dump's order. Throws 55000 if it creates
+  // something in a schema that is not wanted.
   std::optional<std::string> left_out(const Statement &what);
 
  private:

@@ -6,6 +6,7 @@ use Exporter 'import';
 use FaultProxy;
 use Fcntl qw(LOCK_EX);
 use File::Copy qw(copy);
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -113,27 +114,45 @@ sub pull_sql {
     return "SELECT status FROM pagila_replicate_from($arguments)";
 }
 
-# (stdout, stderr, exit code) of psql with SQLSTATEs in its messages. Never dies.
+# (stdout, stderr, exit code) of psql with SQLSTATEs in its messages. Never dies. psql => { extra_params => [...],
+# on_error_stop => 0 }, as of PostgreSQL::Test::Cluster::psql.
 sub run_sql {
     my ($node, $sql, %options) = @_;
-    my ($out, $err) = ('', '');
-    my $code = eval {
-        $node->psql($options{db} // 'pagila', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err,
-            on_error_stop => 1, on_error_die => 0, %{ $options{psql} // {} });
-    };
-    # A psql that cannot connect may be gone before it has been given its input.
-    return ($out, $@, 2) if !defined $code && $@ =~ /Broken pipe/;
-    die $@ if !defined $code;
-    return ($out, $err, $code);
+    my %psql = (on_error_stop => 1, extra_params => [], %{ $options{psql} // {} });
+    my @command = ('psql', '-XAtq', '-d', $node->connstr($options{db} // 'pagila'), '-f', '-');
+    push @command, '-v', 'ON_ERROR_STOP=1' if $psql{on_error_stop};
+    my ($out, $err, $status) = run_program("\\set VERBOSITY verbose\n$sql", @command, @{ $psql{extra_params} });
+    die "psql ended by signal " . ($status & 127) . ": $err" if $status & 127;
+    chomp($out, $err);
+    return ($out, $err, $status >> 8);
+}
+
+# (stdout, stderr, wait status) of a program that is given a text. As IPC::Run would, but for a fraction of the time, of which
+# these tests spend much in asking again and again.
+sub run_program {
+    my ($input, @command) = @_;
+    my ($in, $out, $err) = map { open(my $file, '+>:raw', undef) or die "no temporary file: $!"; $file } 1 .. 3;
+    print $in $input;
+    seek($in, 0, 0) or die "a temporary file: $!";
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        # The handles of a test are tied.
+        POSIX::dup2(fileno $in, 0);
+        POSIX::dup2(fileno $out, 1);
+        POSIX::dup2(fileno $err, 2);
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+    waitpid($pid, 0);
+    my $status = $?;
+    local $/;
+    return ((map { seek($_, 0, 0) or die "a temporary file: $!"; <$_> // '' } $out, $err), $status);
 }
 
 # The SQLSTATE of each statement, run one after the other in one session whatever becomes of those before; 00000: success.
 sub sqlstates {
     my ($node, $statements, %options) = @_;
     my $script = join('', map { "$_;\n\\echo state :SQLSTATE\n" } @$statements);
-    my $out = '';
-    $node->psql($options{db} // 'pagila', $script, stdout => \$out, stderr => \my $err, on_error_stop => 0,
-        on_error_die => 0, %{ $options{psql} // {} });
+    my ($out) = run_sql($node, $script, %options, psql => { on_error_stop => 0, %{ $options{psql} // {} } });
     return $out =~ /^state (\w+)$/mg;
 }
 
@@ -149,10 +168,16 @@ sub content {
     my ($node, $db, %options) = @_;
     $db //= 'pagila';
     my $own = $options{own} // 'pagila_repl';
-    my ($dump, $err) = run_command([ 'pg_dump', "--exclude-schema=$own", '--no-sync', $node->connstr($db) ]);
+    return sorted_dump("--exclude-schema=$own", $node->connstr($db));
+}
+
+# What pg_dump prints, in an order of its own: that of rows is not content. \restrict has a random token.
+sub sorted_dump {
+    my (@options) = @_;
+    my ($lines, $err) = run_program('', 'sh', '-c', q{pg_dump --no-sync "$@" | LC_ALL=C grep -Ev '^\\\\(un)?restrict ' | LC_ALL=C sort},
+        'sh', @options);
     die "pg_dump failed: $err" if $err =~ /error/;
-    # Row order is not content, and \restrict has a random token.
-    return join("\n", sort grep { !/^\\(un)?restrict / } split /\n/, $dump);
+    return $lines;
 }
 
 # What pg_dump prints of a database, less the extension itself and the random token of \restrict.
@@ -171,9 +196,7 @@ sub copy_of {
     $db //= 'pagila';
     my @schemas = split /\n/, $node->safe_psql($db,
         q{SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|pagila_repl|information_schema$|watch$)' ORDER BY 1});
-    my ($dump, $err) = run_command([ 'pg_dump', '--no-sync', (map { "--schema=$_" } @schemas), $node->connstr($db) ]);
-    die "pg_dump failed: $err" if $err =~ /error/;
-    return join("\n", sort grep { !/^\\(un)?restrict / } split /\n/, $dump);
+    return sorted_dump((map { "--schema=$_" } @schemas), $node->connstr($db));
 }
 
 # I1: nothing of the target differs from before.
