@@ -1,5 +1,5 @@
 # Processes of a pull stay small, however much comes: tables of any size, and rows up to what one row needs.
-# PR_GIANT_MB is the size of the largest value, 300 if unset.
+# PR_GIANT_MB is the size of the largest value, 150 if unset.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -7,7 +7,7 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $giant = $ENV{PR_GIANT_MB} || 300;
+my $giant = $ENV{PR_GIANT_MB} || 150;
 my $limit = 64 * 1024;  # kB
 
 # What a process has touched of the shared buffers counts for it too, so there are few.
@@ -18,8 +18,9 @@ my ($postmaster) = split /\n/, slurp_file($target->data_dir . '/postmaster.pid')
 $source->safe_psql('pagila', q{CREATE TABLE public.small AS SELECT n AS id, 'row ' || n AS t FROM generate_series(1, 1000) n});
 watched('a small table', $limit);
 $source->safe_psql('pagila', q{CREATE TABLE public.long AS SELECT n AS id, repeat('row ' || n, 5) AS t, now() + n * interval '1 s' AS at
-  FROM generate_series(1, 2000000) n; ALTER TABLE public.long ADD PRIMARY KEY (id); CREATE INDEX ON public.long (t)});
-watched('a table of two million rows', $limit);
+  FROM generate_series(1, 1000000) n; ALTER TABLE public.long ADD PRIMARY KEY (id); CREATE INDEX ON public.long (t)});
+watched('a table of a million rows, larger than the limit', $limit);
+cmp_ok($target->safe_psql('pagila', q{SELECT pg_table_size('public.long')}), '>', $limit * 1024, 'which it is');
 $source->safe_psql('pagila', q{DROP TABLE public.long; CREATE TABLE public.wide AS SELECT n AS id, repeat('x', 5 * 1024 * 1024) AS t
   FROM generate_series(1, 60) n});
 watched('rows of 5 MB', $limit + 5 * 5 * 1024);
