@@ -170,8 +170,8 @@ sub rests {
     }
     my $rest = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^pagila_repl (scheduler|leader|worker)'};
     my $quiet = 0;
-    wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 5 }, $kPatience);
-    return ok($quiet == 5, "$what: at rest");
+    wait_until(sub { $quiet = $self->sql($rest) eq '0' ? $quiet + 1 : 0; $quiet == 4 }, $kPatience);
+    return ok($quiet == 4, "$what: at rest");
 }
 
 # Has a scheduler look at the jobs, by the clock and the settings as they are now, and waits for that. No place may be held, and

@@ -345,7 +345,7 @@ sub wait_until {
     while (time < $end) {
         return 1 if $condition->();
         sleep $pause;
-        $pause = $pause * 1.3 if $pause < 0.25;
+        $pause *= 1.5 if $pause < 0.35;
     }
     return 0;
 }

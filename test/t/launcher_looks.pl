@@ -206,10 +206,16 @@ sub no_slot_for_a_scheduler {
     $test->time_passes(10);
     $test->let_go;
     # It tries again after some seconds.
-    $test->runs('copy', ++$runs, 'skipped', 'with a slot the job runs');
+    ok(wait_until(sub { $test->statuses('copy') =~ tr/ // == $runs }, 60), 'with a slot the job is looked at');
+    # If the one run has ended and the other has not yet, there is none for a leader.
+    if (last_run($target, 'sqlstate') eq '53000') {
+        $runs++;
+        $test->time_passes(600);
+    }
+    $test->runs('copy', ++$runs, 'skipped', 'with two it runs');
     my @complaints = slurp_file($target->logfile, $since) =~ /$complaint/g;
     is(scalar @complaints, 1, 'it was said once');
-    unlike(slurp_file($target->logfile, $since), qr/ERROR:|FATAL:/, 'and nothing else');
+    unlike(slurp_file($target->logfile, $since), qr/ERROR:|FATAL:/, 'and nothing has failed');
     return;
 }
 

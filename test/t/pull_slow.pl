@@ -17,7 +17,8 @@ $test->done;
 sub slow {
     my $what = 'a link of 20 KB/s';
     my $rows = q{SELECT coalesce(sum(rows), 0) FROM pagila_repl.progress};
-    $test->hold($what, 'copy:1', before => ["SET pagila_repl.run_timeout = '12s'"]);
+    # Before the rows come: buffers on the way would hold many of them.
+    $test->hold($what, 'shape:1', before => ["SET pagila_repl.run_timeout = '12s'"]);
     $proxy->plan(rate => 20000);
     $test->let_go;
     my @seen = 0;
