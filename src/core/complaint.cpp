@@ -93,6 +93,7 @@ std::string complaint_sqlstate(std::string_view complaint) {
       {"aborting because of server version mismatch", "0A000"},
       {"No space left on device", "53100"},
       {"out of memory", "53200"},
+      {"cannot allocate memory", "53200"},
       {"no matching extensions were found", "42704"},
       {"no matching schemas were found", "3F000"},
   };

@@ -50,7 +50,8 @@ Error statement_error(pg_conn *connection, const pg_result *result, const Source
 
 Error connection_error(pg_conn *connection, const SourceServer &server) {
   std::string reason = one_line(PQerrorMessage(connection));
-  if (reason.find("out of memory") != std::string::npos)
+  // The second is said of a buffer, and then that the connection is out of step.
+  if (reason.find("out of memory") != std::string::npos || reason.find("cannot allocate memory") != std::string::npos)
     return Error("53200", std::string("out of memory for what the ") + name_of(server.peer) + " sent")
         .within(place(server));
   const char *state = "08006";
