@@ -72,6 +72,7 @@ TEST(Complaint, HasTheSqlstateOfItsCause) {
        "22P05"},
       {"pg_dump: error: query failed: ERROR:  invalid byte sequence for encoding \"UTF8\": 0xe9", "22021"},
       {"pg_dump: error: query failed: ERROR:  could not import the requested snapshot", "55000"},
+      {"pg_dump: error: query failed: cannot allocate memory for input buffer", "53200"},
       {"pg_dump: error: aborting because of server version mismatch", "0A000"},
       {"pg_dump: error: no matching extensions were found", "42704"},
       {"pg_dump: error: something else", "38000"},
