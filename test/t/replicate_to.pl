@@ -25,6 +25,7 @@ servers_are_told_apart();
 databases_say_who_they_are();
 targets_are_checked();
 jobs_point_one_way();
+phases_are_told();
 nobody_need_wait();
 cancels_reach_the_target();
 the_leader_is_terminated();
@@ -53,9 +54,9 @@ sub it_copies {
     $test->change_source;
     my ($out, $err) = run_sql($source, to_sql() =~ s/status/status, rows, bytes > 0, message/r);
     my ($id, $rows) = split /\|/, last_run($target, 'run_id, rows');
-    like($out, qr{^succeeded\|$rows\|t\|run $id on server "tgt": $rows rows in \d+ tables from }, 'it says what the target says');
+    like($out, qr{^succeeded\|$rows\|t\|run $id on server "tgt": $rows rows in \d+ tables from }, 'it says what the target says')
+      or diag $err;
     $test->is_new('replicated');
-    like($err, qr/NOTICE:.*run $id on server "tgt": rows/, 'phases are told');
     is(last_run($source, 'kind, status, phase, target_server, remote_run_id, source_server, schemas, sqlstate'),
         "replicate_to|succeeded|done|tgt|$id||{bank,public}|", 'recorded here');
     like(last_run($source, 'target'), qr{^127\.0\.0\.1:\d+/pagila$}, 'with where the target is');
@@ -257,6 +258,18 @@ sub nothing_is_left {
     $test->let_go;
     $test->is_old($what);
     no_residue($source, "$what, here");
+    return;
+}
+
+# One that lasts long enough to be seen.
+sub phases_are_told {
+    my $what = 'phases are told';
+    hold($what);
+    ok(wait_until(sub { last_run($source, 'phase') eq 'rows' }, $kLimit), "$what: the run here is in the phase of that there");
+    $test->let_go;
+    $test->is_over_within($what, $kLimit * 3);
+    like($test->{run}{err}, qr/NOTICE:.*run \d+ on server "tgt": rows/, "$what: to its caller, too");
+    $test->is_new($what);
     return;
 }
 
