@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
   no_secret own_rows run_processes small_disk kill_server
-  shows_no_more_to_functions);
+  shows_no_more_to_functions unlocking);
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
 # conf, hba => extra lines of postgresql.conf and pg_hba.conf; initdb => more options for initdb; streaming => 1: it can have a standby.
@@ -336,6 +336,21 @@ sub shows_no_more_to_functions {
         SELECT count(*) FROM pagila_repl.$view WHERE pg_temp.seen($column)", %options);
     my $seen = () = $err =~ /NOTICE:.*seen/g;
     return is($seen, $out, "$view: a function in WHERE sees no more rows than are shown");
+}
+
+# What a dump may say of a schema so that loading it lets go of all advisory locks that SQL can reach.
+sub unlocking {
+    my ($schema) = @_;
+    return q{
+CREATE FUNCTION %1$s.unlocks(integer) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+  PERFORM pg_catalog.pg_advisory_unlock_all();
+  RETURN true;
+END$$;
+CREATE TABLE %1$s.freed (id integer CHECK (%1$s.unlocks(id)));
+COPY %1$s.freed (id) FROM stdin;
+1
+\.
+} =~ s/%1\$s/$schema/gr;
 }
 
 # Polls a condition, which may cost much, ever less often; false if it does not come true in time.

@@ -229,17 +229,7 @@ sub locks_of_others_do_not_matter {
 
 # What a dump runs is run in the very session that holds the locks of its run.
 sub a_dump_that_unlocks_all_unlocks_no_run {
-    my $dump = write_file("$dir/unlocking.sql", q{
-CREATE SCHEMA loose;
-CREATE FUNCTION loose.unlocks(integer) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
-  PERFORM pg_catalog.pg_advisory_unlock_all();
-  RETURN true;
-END$$;
-CREATE TABLE loose.freed (id integer CHECK (loose.unlocks(id)));
-COPY loose.freed (id) FROM stdin;
-1
-\.
-});
+    my $dump = write_file("$dir/unlocking.sql", "CREATE SCHEMA loose;\n" . unlocking('loose'));
     $test->hold_at('verify:1');
     $test->schedule('loose', '1 hour', "schema_file => '$dump', force => true");
     $test->are_held(1, 'a job that has loaded it is held');

@@ -157,16 +157,7 @@ loads('a first copy', $old);
 
 # A dump that lets go of all locks it can.
 {
-    my $dump = shop_dump('shop', 'unlocking', q{
-CREATE FUNCTION shop.unlocks(integer) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
-  PERFORM pg_catalog.pg_advisory_unlock_all();
-  RETURN true;
-END$$;
-CREATE TABLE shop.freed (id integer CHECK (shop.unlocks(id)));
-COPY shop.freed (id) FROM stdin;
-1
-\.
-});
+    my $dump = shop_dump('shop', 'unlocking', unlocking('shop'));
     for my $site ('index', 'verify') {
         my $run = hold($site, $dump);
         is((fails($old))[0], '55P03', "$site: after pg_advisory_unlock_all the run still keeps others out");

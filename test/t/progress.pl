@@ -45,20 +45,26 @@ sub a_pull_in_each_phase {
     return;
 }
 
-# Of the session, of the role, and of a job's owner.
+# Of the session, of the role, as an argument. They are counted while none has ended.
 sub as_many_workers_as_are_set {
-    run_sql($target, 'SET pagila_repl.workers = 3; ' . pull_sql('source', force => 'true'));
-    is(last_run($target, 'status, cardinality(worker_pids)'), 'succeeded|3', 'a session has as many workers as it asks for');
+    has_workers(3, 'of a session', workers => 'NULL', before => ['SET pagila_repl.workers = 3']);
     my $me = getpwuid $<;
     $target->safe_psql('pagila', "ALTER ROLE $me SET pagila_repl.workers = 4");
-    run_sql($target, pull_sql('source', force => 'true'));
-    is(last_run($target, 'status, cardinality(worker_pids)'), 'succeeded|4', 'so has a role');
-    run_sql($target, pull_sql('source', force => 'true', workers => 2));
-    is(last_run($target, 'status, cardinality(worker_pids)'), 'succeeded|2', 'an argument counts more');
+    has_workers(4, 'of a role', workers => 'NULL');
+    has_workers(2, 'as an argument, which counts more', workers => 2);
     $target->safe_psql('pagila', "ALTER ROLE $me RESET pagila_repl.workers");
     is_deeply([ sqlstates($target, [ "LOAD 'pagila_repl'", 'SET pagila_repl.workers = 0', 'SET pagila_repl.workers = 65' ]) ],
-        [ '00000', '22023', '22023' ], 'not with none, nor with too many');
+        [ '00000', '22023', '22023' ], 'not none, nor too many');
     return;
+}
+
+sub has_workers {
+    my ($count, $what, %options) = @_;
+    $test->hold("workers $what", 'copy:1', %options);
+    my $found = '';
+    wait_until(sub { $found = last_run($target, 'cardinality(worker_pids)'); $found eq $count }, 30);
+    is($found, $count, "workers $what: $count");
+    return $test->succeeds("workers $what");
 }
 
 sub a_load_and_its_audit {
