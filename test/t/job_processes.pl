@@ -96,6 +96,8 @@ sub there_are_fewer_workers {
         my $what = "$slots slots";
         $target->append_conf('postgresql.conf', "max_worker_processes = $slots\n");
         $target->restart;
+        # No scheduler of another database is to have a slot.
+        $test->rests($what);
         $pull->change_source;
         $test->sql(q{SELECT pagila_alter_job('copy', options => '{"workers": 64}')});
         $test->time_passes($kHour);
