@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/dump_reader.hpp"
@@ -100,6 +101,8 @@ struct LoadPlan {
   std::vector<PlannedRows> rows;
   std::vector<SequenceState> sequences;
   std::vector<QualifiedName> refreshes;  // materialized views to fill, in order
+  // Name and value of settings by which the source turns values into text; materialized views are filled with them.
+  std::vector<std::pair<std::string, std::string>> source_settings;
   std::vector<PlannedType> types;
   std::vector<std::string> remarks;          // what was passed over, for the run's message
   uint64_t total_rows = 0, total_bytes = 0;  // of all blocks

@@ -23,10 +23,12 @@ extern "C" {
 namespace pagila_repl {
 
 namespace {
-MemoryContext context_before_subtransaction;
-ResourceOwner owner_before_subtransaction;
+// In milliseconds, as the setting takes it.
+char longest_wait[16] = "0";
 
 void fix_setting(const char *name, const char *value) {
+  const char *now = GetConfigOption(name, true, false);
+  if (now != nullptr && strcmp(now, value) == 0) return;
   (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 }
 
@@ -39,7 +41,7 @@ void fix_settings() {
   fix_setting("default_transaction_read_only", "off");
   fix_setting("default_transaction_deferrable", "off");
   fix_setting("statement_timeout", "0");
-  fix_setting("lock_timeout", "0");
+  fix_setting("lock_timeout", longest_wait);
   fix_setting("idle_in_transaction_session_timeout", "0");
   fix_setting("client_min_messages", "notice");
   fix_setting("row_security", "on");
@@ -56,6 +58,14 @@ void fix_settings() {
   fix_setting("xmloption", "content");
   fix_setting("array_nulls", "on");
   fix_setting("transform_null_equals", "off");
+  // What functions and materialized views of the copy compute must not depend on who copies, or on where.
+  fix_setting("TimeZone", "UTC");
+  fix_setting("timezone_abbreviations", "Default");
+  fix_setting("lc_monetary", "C");
+  fix_setting("lc_numeric", "C");
+  fix_setting("lc_time", "C");
+  fix_setting("backslash_quote", "safe_encoding");
+  fix_setting("gin_fuzzy_search_limit", "0");
   fix_setting("default_tablespace", "");
   // The compiler's library alone is larger than all else a leader holds.
   fix_setting("jit", "off");
@@ -64,6 +74,10 @@ void fix_settings() {
 }
 
 }  // namespace
+
+void limit_lock_waits(int milliseconds) { snprintf(longest_wait, sizeof longest_wait, "%d", milliseconds); }
+
+std::string longest_lock_wait() { return longest_wait; }
 
 void reset_settings() {
   guarded([] { fix_settings(); });
@@ -90,28 +104,28 @@ void abort_transaction() noexcept {
   AbortCurrentTransaction();
 }
 
-void begin_subtransaction() {
-  guarded([] {
-    context_before_subtransaction = CurrentMemoryContext;
-    owner_before_subtransaction = CurrentResourceOwner;
+Subtransaction begin_subtransaction() {
+  return guarded([] {
+    Subtransaction outer{CurrentMemoryContext, CurrentResourceOwner};
     BeginInternalSubTransaction(nullptr);
-    MemoryContextSwitchTo(context_before_subtransaction);
+    MemoryContextSwitchTo(outer.memory);
+    return outer;
   });
 }
 
-void release_subtransaction() {
-  guarded([] {
+void release_subtransaction(Subtransaction outer) {
+  guarded([outer] {
     ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context_before_subtransaction);
-    CurrentResourceOwner = owner_before_subtransaction;
+    MemoryContextSwitchTo(outer.memory);
+    CurrentResourceOwner = outer.owner;
   });
 }
 
-void roll_back_subtransaction() {
-  guarded([] {
+void roll_back_subtransaction(Subtransaction outer) {
+  guarded([outer] {
     RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context_before_subtransaction);
-    CurrentResourceOwner = owner_before_subtransaction;
+    MemoryContextSwitchTo(outer.memory);
+    CurrentResourceOwner = outer.owner;
   });
 }
 

@@ -2,16 +2,33 @@
 // only the subtransactions and roles are for use.
 #pragma once
 
+#include <string>
+
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "utils/palloc.h"
+#include "utils/resowner.h"
+}
+
 namespace pagila_repl {
+
+// The longest that the process waits for a lock, unless something shorter is set; 0 means for ever. Applies to transactions
+// that begin later.
+void limit_lock_waits(int milliseconds);
+std::string longest_lock_wait();
 
 void begin_transaction();
 void commit_transaction();
 void abort_transaction() noexcept;
-void begin_subtransaction();
-void release_subtransaction();
-void roll_back_subtransaction();
+// Where the server was when a subtransaction began.
+struct Subtransaction {
+  MemoryContext memory;
+  ResourceOwner owner;
+};
+Subtransaction begin_subtransaction();
+void release_subtransaction(Subtransaction outer);
+void roll_back_subtransaction(Subtransaction outer);
 // Gives settings the values that a transaction begins with.
 void reset_settings();
 // As SET LOCAL, with the rights of the present user.
@@ -51,15 +68,15 @@ void in_durable_transaction(Body body) {
   });
 }
 
-// Inside in_transaction, not inside itself: what the body did is undone when it throws, the transaction goes on.
+// Inside in_transaction: what the body did is undone when it throws, the transaction goes on.
 template <class Body>
 void in_subtransaction(Body body) {
-  begin_subtransaction();
+  Subtransaction outer = begin_subtransaction();
   try {
     body();
-    release_subtransaction();
+    release_subtransaction(outer);
   } catch (...) {
-    roll_back_subtransaction();
+    roll_back_subtransaction(outer);
     throw;
   }
 }

@@ -11,6 +11,7 @@
 #include "target/audit.hpp"
 #include "target/fill.hpp"
 #include "target/leftovers.hpp"
+#include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
@@ -107,11 +108,14 @@ void load(const LoadRequest &request, RunRecord &record) {
 
   enter(record, Phase::plan);
   std::vector<CarriedType> carried;
-  Drift drift = in_transaction([&] {
-    check_may_replace(plan.schemas);
-    PR_FAULT("plan");
-    carried = find_carried_types(plan, request);
-    return find_drift(plan.schemas, carried);
+  Drift drift;
+  in_transaction([&] {
+    in_lock_tries({request.swap_budget_ms, oids_of(plan.schemas)}, [&](RelationLocks &) {
+      check_may_replace(plan.schemas);
+      PR_FAULT("plan");
+      carried = find_carried_types(plan, request);
+      drift = find_drift(plan.schemas, carried);
+    });
   });
   if (int64_t same = request.force ? 0 : in_transaction([&] { return find_same(plan, made_of, drift); }))
     return record.skipped(same, "nothing changed since run " + std::to_string(same));

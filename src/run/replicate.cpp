@@ -20,6 +20,7 @@
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
 #include "target/leftovers.hpp"
+#include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
@@ -60,6 +61,7 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
   });
   source.plan.sequences = read_sequences(*source.snapshot.holder, source.catalog());
   source.plan.refreshes = source.catalog().refreshes;
+  source.plan.source_settings = read_text_settings(*source.snapshot.holder);
   for (const SourceTable &table : source.catalog().tables) {
     source.plan.total_bytes += table.bytes;
     source.plan.total_rows += static_cast<uint64_t>(std::max(table.rows_estimate, 0.0));
@@ -215,12 +217,15 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   enter(record, Phase::plan);
   std::vector<CarriedType> carried;
   std::vector<StagedSchema> removed;
-  Drift drift = in_transaction([&] {
-    check_may_replace(all);
-    PR_FAULT("plan");
-    carried = find_carried_types(source.plan, request);
-    removed = schemas_to_remove(vanished, record.id(), source.plan.schemas.size());
-    return find_drift(all, carried);
+  Drift drift;
+  in_transaction([&] {
+    in_lock_tries({request.swap_budget_ms, oids_of(all)}, [&](RelationLocks &) {
+      check_may_replace(all);
+      PR_FAULT("plan");
+      carried = find_carried_types(source.plan, request);
+      removed = schemas_to_remove(vanished, record.id(), source.plan.schemas.size());
+      drift = find_drift(all, carried);
+    });
   });
   if (!request.force && removed.empty() && drift.none())
     if (int64_t same =

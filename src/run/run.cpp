@@ -2,6 +2,7 @@
 
 #include "run/run.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "pg/boundary.hpp"
@@ -10,6 +11,7 @@
 #include "pg/transaction.hpp"
 #include "run/channel.hpp"
 #include "settings.hpp"
+#include "target/concurrent_changes.hpp"
 #include "target/leftovers.hpp"
 #include "target/manifest.hpp"
 #include "target/target_lock.hpp"
@@ -36,11 +38,22 @@ void drop_what_it_built(const RunRecord &record) {
   }
 }
 
+// Who holds a lock that the server has waited for in vain, as far as it can still be seen.
+void name_holders(Error &error) {
+  if (error.sqlstate != "55P03" || !error.detail.empty()) return;
+  try {
+    error.detail = in_transaction([] { return who_is_in_the_way({}); });
+  } catch (const Error &) {
+    // The error itself matters more.
+  }
+}
+
 // Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
 void end(RunRecord &record, const Error &error) {
   ignore_cancel();
   PR_FAULT("end");
   auto [status, recorded] = how_it_ended(error);
+  name_holders(recorded);
   try {
     record.ended(status, recorded);
     drop_what_it_built(record);
@@ -54,6 +67,8 @@ void end(RunRecord &record, const Error &error) {
 }  // namespace
 
 void do_run(const RunIntent &intent, const RunOptions &options, const std::function<void(RunRecord &)> &course) {
+  // One try at the least.
+  limit_lock_waits(std::max(options.swap_budget_ms, 200));
   in_transaction([] {
     lock_extension();
     stay_small();

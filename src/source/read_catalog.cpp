@@ -159,6 +159,18 @@ SourceCatalog read(Connection &source, const Selection &selection) {
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> read_text_settings(Connection &source) {
+  // Not as they are now: the connection has set some of its own.
+  constexpr const char *kSettings = R"(
+SELECT name, reset_val FROM pg_catalog.pg_settings
+ WHERE name IN ('DateStyle', 'IntervalStyle', 'TimeZone', 'bytea_output', 'default_text_search_config', 'extra_float_digits',
+                'lc_monetary', 'lc_numeric', 'lc_time', 'xmlbinary')
+ ORDER BY name)";
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const Row &row : source.query(kSettings)) settings.emplace_back(text_in(row, 0), text_in(row, 1));
+  return settings;
+}
+
 SourceCatalog read_catalog(Connection &source, const Selection &selection) {
   // To know the size of a table takes a lock.
   return within_lock_timeout(source, [&] { return read(source, selection); });

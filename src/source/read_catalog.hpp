@@ -1,6 +1,10 @@
 // Reads the source's catalog.
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "core/load_plan.hpp"
 #include "core/replicate_request.hpp"
 #include "core/source_catalog.hpp"
@@ -18,5 +22,8 @@ void lock_tables(Connection &source, const SourceCatalog &catalog);
 
 // The present state of every wanted sequence. Sequences know no snapshot, so this is at or after the transaction's.
 std::vector<SequenceState> read_sequences(Connection &source, const SourceCatalog &catalog);
+
+// Name and value of the settings by which values become text there, as sessions of this role begin with them.
+std::vector<std::pair<std::string, std::string>> read_text_settings(Connection &source);
 
 }  // namespace pagila_repl

@@ -6,7 +6,12 @@
 
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/extension_parts.hpp"
 #include "target/manifest.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+}
 
 namespace pagila_repl {
 
@@ -97,12 +102,11 @@ std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const RunOptio
   return types;
 }
 
-void move_types(const std::vector<CarriedType> &types, const std::string &of, const std::string &from,
-                const std::string &to) {
-  as_extension_owner([&] {
-    for (const CarriedType &type : types)
-      if (type.schema == of) execute("ALTER TYPE " + quote(from, type.name) + " SET SCHEMA " + quote(to));
-  });
+void move_types(const std::vector<CarriedType> &types, const std::string &of, Oid to) {
+  ExtensionParts parts;
+  for (const CarriedType &type : types)
+    if (type.schema == of) parts.members.push_back({TypeRelationId, type.oid});
+  move_extension_parts(parts, to);
 }
 
 }  // namespace pagila_repl

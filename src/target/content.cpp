@@ -1,4 +1,7 @@
 // Hashes what tables hold and proves them untouched.
+//
+// Tables and sequences are read below the level of SQL names: by OID, under a lock, once their kind has been checked. So
+// nothing that their owner may hang onto them (a rule, a policy, another object of the same name) is evaluated.
 
 #include "target/content.hpp"
 
@@ -11,14 +14,27 @@ extern "C" {
 #include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/visibilitymap.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 }
 
@@ -65,11 +81,95 @@ std::string hash_expression(Oid table, bool in_utf8) {
   return "pg_catalog.hash_record_extended(ROW(" + fields + "), 0)";
 }
 
-std::string qualified(Oid table) {
-  return *query_value(
-      R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid)",
-      {std::to_string(table)});
+// Server code: null, and unlocked, if the relation is gone or is not of this kind (any more).
+Relation open_if_kind(Oid relation, char kind) {
+  Relation opened = try_relation_open(relation, AccessShareLock);
+  if (opened == nullptr || opened->rd_rel->relkind == kind) return opened;
+  relation_close(opened, AccessShareLock);
+  return nullptr;
+}
+
+Relation open_of_kind(Oid relation, char kind) {
+  Relation opened = open_if_kind(relation, kind);
+  if (opened == nullptr)
+    ereport(ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation with OID %u is gone or is not a %s any more",
+                                                        relation, kind == RELKIND_SEQUENCE ? "sequence" : "table")));
+  return opened;
+}
+
+// Server code: an expression about the columns of t, the relation, ready to be evaluated for its rows.
+ExprState *prepare(Relation relation, const char *expression) {
+  char *select = psprintf("SELECT %s", expression);
+  auto *statement = castNode(SelectStmt, linitial_node(RawStmt, raw_parser(select, RAW_PARSE_DEFAULT))->stmt);
+  ParseState *state = make_parsestate(nullptr);
+  ParseNamespaceItem *item =
+      addRangeTableEntryForRelation(state, relation, AccessShareLock, makeAlias("t", NIL), false, false);
+  addNSItemToQuery(state, item, false, true, true);
+  Node *node = transformExpr(state, linitial_node(ResTarget, statement->targetList)->val, EXPR_KIND_SELECT_TARGET);
+  assign_expr_collations(state, node);
+  free_parsestate(state);
+  return ExecInitExpr(expression_planner((Expr *)node), nullptr);
+}
+
+// Plain data: what a scan adds up.
+struct Sums {
+  uint64 rows;
+  __int128 hashes, hashes_of_hashes;
+};
+
+// Server code. The output functions of the columns' types are called, as the owner of the table and with no way to change
+// anything for the session.
+Sums scan(Oid table, const char *expression) {
+  Relation relation = open_of_kind(table, RELKIND_RELATION);
+  Oid user;
+  int security;
+  GetUserIdAndSecContext(&user, &security);
+  SetUserIdAndSecContext(relation->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
+  int settings_level = NewGUCNestLevel();
+
+  Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
+  PushActiveSnapshot(snapshot);
+  EState *executor = CreateExecutorState();
+  MemoryContext before = MemoryContextSwitchTo(executor->es_query_cxt);
+  ExprContext *context = CreateExprContext(executor);
+  ExprState *hash = *expression == '\0' ? nullptr : prepare(relation, expression);
+  TupleTableSlot *slot = table_slot_create(relation, nullptr);
+  TableScanDesc rows = table_beginscan(relation, snapshot, 0, nullptr);
+  Sums sums{};
+  while (table_scan_getnextslot(rows, ForwardScanDirection, slot)) {
+    CHECK_FOR_INTERRUPTS();
+    sums.rows++;
+    if (hash == nullptr) continue;
+    ResetExprContext(context);
+    context->ecxt_scantuple = slot;
+    bool is_null;
+    Datum value = ExecEvalExprSwitchContext(hash, context, &is_null);
+    sums.hashes += DatumGetInt64(value);
+    sums.hashes_of_hashes += DatumGetInt64(DirectFunctionCall2(hashint8extended, value, Int64GetDatum(0)));
+  }
+  table_endscan(rows);
+  ExecDropSingleTupleTableSlot(slot);
+  MemoryContextSwitchTo(before);
+  FreeExecutorState(executor);
+  PopActiveSnapshot();
+  UnregisterSnapshot(snapshot);
+  table_close(relation, NoLock);
+
+  AtEOXact_GUC(false, settings_level);
+  SetUserIdAndSecContext(user, security);
+  return sums;
+}
+
+std::string decimal(__int128 number) {
+  bool negative = number < 0;
+  auto rest = negative ? -static_cast<unsigned __int128>(number) : static_cast<unsigned __int128>(number);
+  std::string digits;
+  do {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+    rest /= 10;
+  } while (rest != 0);
+  return negative ? "-" + digits : digits;
 }
 
 XLogRecPtr last_change_of_map(Relation relation) {
@@ -87,7 +187,8 @@ XLogRecPtr last_change_of_map(Relation relation) {
 
 // Server code; null if not every page is all-frozen.
 const char *frozen_state_of(Oid table) {
-  Relation relation = table_open(table, AccessShareLock);
+  Relation relation = open_if_kind(table, RELKIND_RELATION);
+  if (relation == nullptr) return nullptr;
   // Only a logged heap has a visibility map with LSNs.
   if (relation->rd_rel->relam != HEAP_TABLE_AM_OID || relation->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT) {
     table_close(relation, NoLock);
@@ -118,8 +219,14 @@ Content read_content(Oid table, bool with_hash, bool in_utf8) {
   // Text of a timestamptz within an array, say.
   set_local("TimeZone", "UTC");
   set_local("lc_monetary", "C");
-  std::vector<Row> rows = query(content_query(table, "ONLY " + qualified(table), with_hash, in_utf8));
-  return content_of(rows[0]);
+  std::string expression = with_hash ? hash_expression(table, in_utf8) : "";
+  const char *text = expression.c_str();
+  Sums sums = guarded([=] { return scan(table, text); });
+  Content content;
+  content.rows = sums.rows;
+  if (with_hash)
+    content.hash = std::to_string(sums.rows) + ":" + decimal(sums.hashes) + " " + decimal(sums.hashes_of_hashes);
+  return content;
 }
 
 Content content_of(const Row &row) {
@@ -154,8 +261,36 @@ std::optional<std::string> frozen_state(Oid table) {
   return std::string(state);
 }
 
-std::string sequence_state(Oid sequence) {
-  return *query_value("SELECT pg_catalog.concat(last_value, ':', is_called) FROM " + qualified(sequence));
+std::optional<std::string> sequence_state(Oid sequence) {
+  struct State {
+    bool found, called;
+    int64 value;
+  };
+  State state = guarded([sequence] {
+    Relation relation = open_if_kind(sequence, RELKIND_SEQUENCE);
+    if (relation == nullptr) return State{};
+    Buffer buffer = ReadBuffer(relation, 0);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    Page page = BufferGetPage(buffer);
+    HeapTupleData tuple{};
+    tuple.t_data = (HeapTupleHeader)PageGetItem(page, PageGetItemId(page, FirstOffsetNumber));
+    auto *row = (Form_pg_sequence_data)GETSTRUCT(&tuple);
+    State found{true, row->is_called, row->last_value};
+    UnlockReleaseBuffer(buffer);
+    relation_close(relation, NoLock);
+    return found;
+  });
+  if (!state.found) return {};
+  return std::to_string(state.value) + (state.called ? ":t" : ":f");
+}
+
+bool is_ordinary_table(Oid table) {
+  return guarded([table] {
+    Relation relation = open_if_kind(table, RELKIND_RELATION);
+    if (relation == nullptr) return false;
+    relation_close(relation, NoLock);
+    return true;
+  });
 }
 
 }  // namespace pagila_repl

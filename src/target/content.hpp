@@ -14,7 +14,8 @@ struct Content {
   std::string hash;  // "rows:sum of hashes sum of their hashes"; empty if only counted
 };
 
-// Reads the whole table (ONLY it, not its children). Equal content gives equal hashes, on any server with the same output
+// Reads the whole table (ONLY it, not its children), whoever may read it, below its rules and policies; throws 42809 if it is
+// none. What the types' output functions do they do as its owner. Equal content gives equal hashes, on any server with the same output
 // settings and, unless in_utf8, the same encoding; a column whose type's equality is not identity (numeric 1.0 = 1.00) is
 // hashed as the text its output function gives, so different content of such columns differs too. Sets TimeZone until
 // the end of the transaction.
@@ -36,7 +37,10 @@ Content sum_of(const Content &one, const Content &other);
 // it again moves the map's LSN (visibilitymap_set), so as long as this text is the same no row has been touched.
 std::optional<std::string> frozen_state(Oid table);
 
-// Last value and whether it was handed out.
-std::string sequence_state(Oid sequence);
+// Last value and whether it was handed out, read from the sequence's page; nothing if it is no sequence (any more).
+std::optional<std::string> sequence_state(Oid sequence);
+
+// Whether the relation is there and is a table with rows of its own. Locks it against change if it is.
+bool is_ordinary_table(Oid table);
 
 }  // namespace pagila_repl

@@ -10,12 +10,14 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/concurrent_changes.hpp"
 #include "target/manifest.hpp"
 #include "target/relation_locks.hpp"
 #include "target/target_lock.hpp"
 
 extern "C" {
 #include "access/relation.h"
+#include "access/table.h"
 #include "catalog/storage.h"
 #include "utils/rel.h"
 }
@@ -54,20 +56,42 @@ std::string listed(const std::vector<std::string> &names) {
   return list;
 }
 
-// Nothing that someone hung onto a copy that was visible goes with it: then it stays, and the reason is returned. Nobody
-// else can depend on a stage.
-std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
-  Leftovers there = still_there(leftovers);
-  Drift drift;
-  if (was_visible) find_dependents(there.oids, {}, drift);
-  if (!drift.dependents.empty())
-    return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
-  locks.take(there.oids);
+// The statement knows the schemas by name, and their owner may have given the names to others since they were looked at.
+void drop_schemas(const Leftovers &there) {
   std::string names;
   for (const std::string &name : there.names) names += (names.empty() ? "" : ", ") + quote(name);
-  if (!names.empty()) execute("DROP SCHEMA " + names + " CASCADE");
-  forget(leftovers.oids);
-  return {};
+  if (names.empty()) return;
+  execute("DROP SCHEMA " + names + " CASCADE");
+  if (!query("SELECT FROM pg_catalog.pg_namespace WHERE oid = ANY ($1::oid[])", {array_literal(there.oids)}).empty())
+    throw Error("55000", listed(there.names) + " was renamed while it was dropped");
+}
+
+// Nothing that someone hung onto a copy that was visible, or brought into it, goes with it. Empty if nothing is in the way.
+// Nobody else can depend on a stage, or change it.
+std::string why_kept(const Leftovers &there, bool was_visible) {
+  if (!was_visible) return {};
+  Drift drift;
+  find_dependents(there.oids, {}, drift);
+  if (drift.dependents.empty()) return {};
+  return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
+}
+
+// What is there, locked: neither names nor contents can change any more, so they are looked at now.
+Leftovers lock_leftovers(const Leftovers &leftovers, RelationLocks &locks) {
+  locks.take(still_there(leftovers).oids);
+  return still_there(leftovers);
+}
+
+std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
+  Leftovers there = lock_leftovers(leftovers, locks);
+  Snapshot locked = remember_moment();
+  std::string reason = why_kept(there, was_visible);
+  if (reason.empty()) {
+    drop_schemas(there);
+    forget(leftovers.oids);
+  }
+  check_no_changes_since(locked, there.oids);
+  return reason;
 }
 
 // Runs the body in a transaction, if no other run is at these schemas too, and returns the reason it gives. What it did is
@@ -96,20 +120,29 @@ std::string at_leftovers(const Leftovers &leftovers, Body body) {
   return reason;
 }
 
+// Server code. Its owner may have moved it elsewhere before it was locked.
+void empty_if_in(Oid relation, Oid schema) {
+  Relation opened = try_relation_open(relation, AccessExclusiveLock);
+  if (opened == nullptr) return;
+  if (RelationGetNamespace(opened) == schema) {
+    RelationTruncate(opened, 0);
+    if (OidIsValid(opened->rd_rel->reltoastrelid)) {
+      Relation toast = table_open(opened->rd_rel->reltoastrelid, AccessExclusiveLock);
+      RelationTruncate(toast, 0);
+      table_close(toast, NoLock);
+    }
+  }
+  relation_close(opened, NoLock);
+}
+
 // Cuts every table down to nothing, at once and for good, without writing to the catalog.
 void empty(const std::vector<std::string> &oids) {
-  for (
-      const Row &row : query(
-          R"(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'm', 'S')
-              UNION ALL
-              SELECT c.reltoastrelid FROM pg_catalog.pg_class c WHERE c.relnamespace = ANY ($1::oid[]) AND c.reltoastrelid <> 0)",
-          {array_literal(oids)})) {
-    Oid relation = static_cast<Oid>(std::stoul(*row[0]));
-    guarded([relation] {
-      Relation opened = relation_open(relation, AccessExclusiveLock);
-      RelationTruncate(opened, 0);
-      relation_close(opened, NoLock);
-    });
+  for (const Row &row : query(
+           R"(SELECT oid, relnamespace FROM pg_catalog.pg_class
+               WHERE relnamespace = ANY ($1::oid[]) AND relkind IN ('r', 'm', 'S'))",
+           {array_literal(oids)})) {
+    Oid relation = static_cast<Oid>(std::stoul(*row[0])), schema = static_cast<Oid>(std::stoul(*row[1]));
+    guarded([=] { empty_if_in(relation, schema); });
   }
 }
 
@@ -125,8 +158,10 @@ std::string drop_making_room(const Leftovers &leftovers, bool was_visible, Relat
   }
   // A drop writes to the catalog, for which a full disk has no room.
   at_leftovers(leftovers, [&] {
-    empty(still_there(leftovers).oids);
-    return std::string();
+    Leftovers there = lock_leftovers(leftovers, locks);
+    std::string reason = why_kept(there, was_visible);
+    if (reason.empty()) empty(there.oids);
+    return reason;
   });
   return at_leftovers(leftovers, drop);
 }

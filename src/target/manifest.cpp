@@ -200,7 +200,7 @@ SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.o
                      (SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = f.adrelid AND attnum = f.adnum))
             WHEN o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
               THEN pg_catalog.format('DROP ROUTINE IF EXISTS %s RESTRICT', o.objid::pg_catalog.regprocedure)
-       END
+       END, o.objsubid
   FROM owning o
        LEFT JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
        LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -282,6 +282,7 @@ void write_content(const Stage &stage, const std::string &run, const ContentHash
       auto hash = hashes.find(relation);
       execute(
           "INSERT INTO pagila_repl.managed_content"
+          " (run_id, relid, schema_name, is_sequence, physical_state, content_hash)"
           " VALUES ($1::bigint, $2::oid, $3, $4::boolean, $5, $6)",
           {run, row[0], schema.name, row[1],
            *row[1] == "t" ? Value(sequence_state(relation)) : Value(frozen_state(relation)),
@@ -326,6 +327,7 @@ void find_dependents(const std::vector<std::string> &schema_oids, const std::vec
     if (came_with_copy.count({*row[0], *row[1]}) > 0) continue;
     drift.dependents.push_back(*row[2]);
     drift.drops.push_back(row[3].value_or(""));
+    drift.addresses.push_back({*row[0], *row[1], *row[4]});
   }
 }
 
@@ -341,8 +343,15 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
   for (const Row &row : rows) {
     Oid relation = static_cast<Oid>(std::stoul(*row[0]));
     if (*row[1] == "t") {
-      if (as_extension_owner([&] { return sequence_state(relation); }) != *row[2])
+      std::optional<std::string> state = sequence_state(relation);
+      if (!state)
+        drift.modified.push_back(*row[4] + " is not a sequence any more");
+      else if (state != row[2])
         drift.modified.push_back(*row[4] + " has advanced");
+      continue;
+    }
+    if (!is_ordinary_table(relation)) {
+      drift.modified.push_back(*row[4] + " is not a table any more");
       continue;
     }
     std::optional<std::string> frozen = frozen_state(relation);

@@ -21,6 +21,10 @@ struct Drift {
   std::vector<std::string> modified;    // altered, dropped, or with other rows
   std::vector<std::string> dependents;  // objects elsewhere that depend on something in the schemas
   std::vector<std::string> drops;       // statements that drop the dependents; empty text where that would lose data
+  struct Address {
+    std::string classid, objid, objsubid;
+  };
+  std::vector<Address> addresses;  // of the dependents
   bool none() const { return unmanaged.empty() && modified.empty(); }
 };
 

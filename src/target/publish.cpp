@@ -1,38 +1,50 @@
 // Publishing by rename.
 //
 // A rename alone would let one statement resolve one name before it and another after it. Holding all old relations
-// exclusively shuts that out: who has resolved one of them makes us wait, who waits for one of them resolves its name
-// again once we have committed. Rows of the new copy are frozen, so transactions with older snapshots see them too.
+// exclusively shuts that out: a statement that has resolved one of them makes us wait, and one that waits for one of them
+// resolves its name again once we have committed. Rows of the new copy are frozen, so transactions with older snapshots see
+// them too.
+//
+// Definitions that no lock protects (of functions, types, privileges, comments) are looked at in between: whatever somebody
+// else has begun to change by the moment before the commit, committed or not, undoes the try.
 
 #include "target/publish.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/concurrent_changes.hpp"
 #include "target/disk_reserve.hpp"
+#include "target/extension_parts.hpp"
+#include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
-#include "target/relation_locks.hpp"
 
 namespace pagila_repl {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-
-// Between the plan and now the schemas may have been dropped, made or renamed by someone.
-void check_same_schemas(const Stage &stage) {
+std::vector<StagedSchema> replaced_schemas(const Stage &stage) {
   std::vector<StagedSchema> schemas = stage.schemas;
   schemas.insert(schemas.end(), stage.vanished.begin(), stage.vanished.end());
-  for (const StagedSchema &schema : schemas) {
+  return schemas;
+}
+
+// Between the plan and now the schemas may have been dropped, made, renamed or given other owners, privileges or comments by
+// someone.
+void check_same_schemas(const Stage &stage) {
+  for (const StagedSchema &schema : replaced_schemas(stage)) {
     Value now = query_value("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {schema.name});
     Oid oid = now ? static_cast<Oid>(std::stoul(*now)) : InvalidOid;
     if (oid != schema.live_oid)
       throw Error("55000", "schema \"" + schema.name + "\" was created, dropped or replaced during the run", {},
                   "Run it again.");
+    if (oid != InvalidOid && schema_properties(oid) != schema.live_properties)
+      throw Error("55000",
+                  "the owner, privileges, default privileges, comment or security label of schema \"" + schema.name +
+                      "\" was changed during the run",
+                  {}, "Run it again.");
   }
   check_stage_is_there(stage);
 }
@@ -70,10 +82,20 @@ Drift look_again(const Stage &stage, const LastLook &last) {
   return drift;
 }
 
+// The statement knows the object by name, and another may have taken that since the object was found.
+void drop_dependent(const Drift &drift, size_t i) {
+  execute(drift.drops[i]);
+  const Drift::Address &object = drift.addresses[i];
+  if (!query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, $3::integer)",
+                   {object.classid, object.objid, object.objsubid}))
+    return;
+  throw Error("55000", drift.dependents[i] + " was renamed or replaced during the run", {}, "Run it again.");
+}
+
 // Returns remarks on what is lost because the options allow it.
 std::string drop_what_is_allowed(const Drift &drift, const RunOptions &options) {
   check_drift(drift, options);
-  for (const std::string &drop : drift.drops) execute(drop);
+  for (size_t i = 0; i < drift.drops.size(); i++) drop_dependent(drift, i);
   std::string remarks;
   for (const std::string &lost : drift.modified) remarks += "; overwritten: " + lost;
   for (const std::string &lost : drift.unmanaged) remarks += "; dropped: " + lost;
@@ -88,11 +110,24 @@ void swap_names(const Stage &stage) {
     execute("ALTER SCHEMA " + quote(schema.stage) + " RENAME TO " + quote(schema.name));
     give_rights(schema.stage_oid, schema.rights);
     if (schema.live_oid == InvalidOid) continue;
-    move_extensions(schema.live_oid, schema.name);
-    move_types(stage.carried, schema.name, schema.old, schema.name);
+    move_extension_parts(extension_parts_in(schema.live_oid), schema.stage_oid);
+    move_types(stage.carried, schema.name, schema.stage_oid);
   }
   for (const StagedSchema &schema : stage.vanished)
     execute("ALTER SCHEMA " + quote(schema.name) + " RENAME TO " + quote(schema.old));
+}
+
+// The statements above know schemas by name; what they have renamed is known by OID.
+void check_swapped(const Stage &stage) {
+  auto check = [](Oid oid, const std::string &name) {
+    if (oid == InvalidOid ||
+        query_value("SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = $1::oid", {std::to_string(oid)}) == name)
+      return;
+    throw Error("55000", "schema \"" + name + "\" was replaced by another one while the copy was published", {},
+                "Run it again.");
+  };
+  for (const StagedSchema &schema : stage.schemas) check(schema.stage_oid, schema.name);
+  for (const StagedSchema &schema : replaced_schemas(stage)) check(schema.live_oid, schema.old);
 }
 
 void record_swap(const Stage &stage, int64_t run_id) {
@@ -118,38 +153,28 @@ void record_swap(const Stage &stage, int64_t run_id) {
 
 void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, RelationLocks &locks,
                     RunRecord &record) {
+  check_same_schemas(stage);
   LastLook last = look(stage, options);
   locks.take(stage.live_oids());
+  Snapshot locked = remember_moment();
+  check_same_schemas(stage);
   std::string lost = drop_what_is_allowed(look_again(stage, last), options);
   swap_names(stage);
+  check_swapped(stage);
   record_swap(stage, record.id());
   record.succeeded(message + lost);
+  PR_FAULT("publish");
+  check_no_changes_since(locked, stage.live_oids());
 }
 
 }  // namespace
 
 void publish(const Stage &stage, const RunOptions &options, const std::string &message, RunRecord &record) {
   check_disk_reserve();
-  RelationLocks locks;
-  Clock::time_point give_up = Clock::now() + milliseconds(options.swap_budget_ms);
   // A try that fails undoes a subtransaction: aborting the transaction would release the locks of the run.
   in_durable_transaction([&] {
-    for (;;) {
-      check_same_schemas(stage);
-      try {
-        in_subtransaction([&] { try_to_publish(stage, options, message, locks, record); });
-        break;
-      } catch (const Error &error) {
-        if (!is_lock_failure(error.sqlstate)) throw;
-      }
-      if (Clock::now() >= give_up)
-        throw Error("55P03", "could not lock the schemas to replace within the swap budget",
-                    "Other sessions held locks on their tables at every try for " +
-                        std::to_string(options.swap_budget_ms) + " ms.",
-                    "End long transactions that read the target, or raise pagila_repl.swap_budget.");
-      locks.let_readers_pass();
-    }
-    PR_FAULT("publish");
+    in_lock_tries({options.swap_budget_ms, stage.live_oids()},
+                  [&](RelationLocks &locks) { try_to_publish(stage, options, message, locks, record); });
   });
   PR_FAULT("published");
 }

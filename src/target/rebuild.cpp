@@ -91,12 +91,29 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
   });
 }
 
+namespace {
+
+// What a view computes from times, texts and amounts must be what it computes on the source. A value that this server does not
+// know, such as a locale, is passed over.
+void use_settings_of_source(const LoadPlan &plan) {
+  for (const auto &[name, value] : plan.source_settings) {
+    try {
+      in_subtransaction([&] { set_local(name, value); });
+    } catch (const Error &error) {
+      if (error.sqlstate != "22023") throw;
+    }
+  }
+}
+
+}  // namespace
+
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
   if (plan.refreshes.empty()) return;
   // Functions that a view calls name tables as they will be seen.
   in_steps(stage, true, [&](const RunStep &run) {
     for (const QualifiedName &view : plan.refreshes)
       step(run, record, stage, "materialized view", view.schema, view.name, [&] {
+        use_settings_of_source(plan);
         execute("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
         PR_FAULT("refresh");
       });

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "pg/boundary.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
+#include "catalog/pg_namespace.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
@@ -34,12 +36,27 @@ std::vector<Oid> relations_of(const std::vector<std::string> &schema_oids) {
   return relations;
 }
 
-void lock_by(Oid relation, Clock::time_point deadline) {
+void wait_until(Clock::time_point deadline) {
   auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
   if (left <= 0) throw Error("55P03", "no time is left for the locks");
-  if (guarded([relation] { return ConditionalLockRelationOid(relation, AccessExclusiveLock); })) return;
   set_local("lock_timeout", std::to_string(left) + "ms");
+}
+
+void lock_by(Oid relation, Clock::time_point deadline) {
+  if (guarded([relation] { return ConditionalLockRelationOid(relation, AccessExclusiveLock); })) return;
+  wait_until(deadline);
   guarded([relation] { LockRelationOid(relation, AccessExclusiveLock); });
+}
+
+// CREATE locks the schema that an object is made in (of every kind in newer minor releases, of relations in all).
+void lock_schemas_by(const std::vector<std::string> &schema_oids, Clock::time_point deadline) {
+  for (const std::string &oid : schema_oids) {
+    Oid schema = static_cast<Oid>(std::stoul(oid));
+    wait_until(deadline);
+    guarded([schema] { LockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock); });
+  }
+  wait_until(deadline);
+  lock_schema_rows(schema_oids);
 }
 
 }  // namespace
@@ -47,14 +64,35 @@ void lock_by(Oid relation, Clock::time_point deadline) {
 RelationLocks::RelationLocks()
     : longest_try_(std::min(200, std::max(1, DeadlockTimeout / 2))), random_(std::random_device{}()) {}
 
+void RelationLocks::limit_waits() const {
+  // Should a reader hold what we wait for and wait for what we hold, we find out soon and let go.
+  as_extension_owner([] { set_local("deadlock_timeout", "10ms"); });
+  set_local("lock_timeout", std::to_string(longest_try_.count()) + "ms");
+}
+
+void RelationLocks::lift_limit() const { set_local("lock_timeout", longest_lock_wait()); }
+
+void lock_schema_rows(const std::vector<std::string> &schema_oids) {
+  as_extension_owner([&] {
+    (void)query("SELECT FROM pg_catalog.pg_namespace WHERE oid = ANY ($1::oid[]) ORDER BY oid FOR UPDATE",
+                {array_literal(schema_oids)});
+  });
+}
+
 void RelationLocks::take(const std::vector<std::string> &schema_oids) {
+  limit_waits();
+  Clock::time_point start = Clock::now();
+  try {
+    lock_schemas_by(schema_oids, start + longest_try_);
+  } catch (const Error &) {
+    last_try_ = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    throw;
+  }
+  // Listed once none can be added.
   std::vector<Oid> relations = relations_of(schema_oids);
   auto rank = [this](Oid relation) { return std::find(contested_.begin(), contested_.end(), relation); };
   std::stable_sort(relations.begin(), relations.end(), [&](Oid a, Oid b) { return rank(a) < rank(b); });
 
-  // Should a reader hold what we wait for and wait for what we hold, we find out soon and let go.
-  as_extension_owner([] { set_local("deadlock_timeout", "10ms"); });
-  Clock::time_point start = Clock::now();
   for (Oid relation : relations) {
     try {
       lock_by(relation, start + longest_try_);
@@ -66,7 +104,7 @@ void RelationLocks::take(const std::vector<std::string> &schema_oids) {
     }
   }
   last_try_ = longest_try_;
-  set_local("lock_timeout", std::to_string(longest_try_.count()) + "ms");
+  limit_waits();
 }
 
 void RelationLocks::let_readers_pass() {

@@ -15,9 +15,15 @@ class RelationLocks {
  public:
   RelationLocks();
 
-  // Locks every relation of the schemas in one try, else throws 55P03 or 40P01; then the caller undoes its
-  // (sub)transaction. Also limits how long what follows in the transaction may wait for other locks.
+  // Locks the schemas, so that nothing comes into them, and every relation of theirs, in one try, else throws 55P03 or
+  // 40P01; then the caller undoes its (sub)transaction. Also limits how long what follows in the transaction may wait for
+  // other locks.
   void take(const std::vector<std::string> &schema_oids);
+
+  // From now on no statement of the (sub)transaction waits longer than a try, and deadlocks are noticed soon.
+  void limit_waits() const;
+  // What follows may wait as long as at the beginning of a transaction.
+  void lift_limit() const;
 
   // Waits between two tries, interruptibly: longer than the last one took, so that readers are free most of the time.
   void let_readers_pass();
@@ -31,6 +37,10 @@ class RelationLocks {
   std::vector<Oid> contested_;
   std::mt19937 random_;
 };
+
+// Keeps the rows of the schemas in pg_namespace from being changed by others until the transaction ends: their names, owners
+// and privileges. Waits for who is changing one. Needs a transaction.
+void lock_schema_rows(const std::vector<std::string> &schema_oids);
 
 // True for errors after which another try may pass: a lock was not to be had.
 bool is_lock_failure(const std::string &sqlstate);

@@ -92,6 +92,22 @@ void give_rights(Oid schema, SchemaRights rights) {
   guarded([=] { write_rights(schema, rights); });
 }
 
+std::string schema_properties(Oid schema) {
+  return query_value(
+             R"(SELECT ROW(n.nspowner, n.nspacl,
+                           (SELECT pg_catalog.string_agg(ROW(d.defaclrole, d.defaclobjtype, d.defaclacl)::text, ','
+                                                         ORDER BY d.oid)
+                              FROM pg_catalog.pg_default_acl d WHERE d.defaclnamespace = n.oid),
+                           pg_catalog.obj_description(n.oid, 'pg_namespace'),
+                           (SELECT pg_catalog.string_agg(ROW(l.provider, l.label)::text, ',' ORDER BY l.provider)
+                              FROM pg_catalog.pg_seclabel l
+                             WHERE l.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND l.objoid = n.oid)
+                          )::text
+                  FROM pg_catalog.pg_namespace n WHERE n.oid = $1::oid)",
+             {std::to_string(schema)})
+      .value_or("");
+}
+
 void carry_schema_properties(Oid from, Oid to) {
   give_rights(to, rights_of(from));
   guarded([=] { carry_comment(from, to); });

@@ -1,6 +1,8 @@
 // What a schema has besides its objects: owner, privileges, comment, default privileges.
 #pragma once
 
+#include <string>
+
 #include "pg/server.hpp"
 
 extern "C" {
@@ -20,6 +22,9 @@ struct SchemaRights {
 // checked that the session's role owns the schema that they come from.
 SchemaRights rights_of(Oid schema);
 void give_rights(Oid schema, SchemaRights rights);
+
+// Owner, privileges, default privileges, comment and security labels as one text, to tell whether they have changed.
+std::string schema_properties(Oid schema);
 
 // Gives `to` the owner, privileges and comment of `from`.
 void carry_schema_properties(Oid from, Oid to);

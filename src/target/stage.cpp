@@ -14,11 +14,15 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/extension_parts.hpp"
+#include "target/lock_tries.hpp"
+#include "target/manifest.hpp"
 #include "target/real_names.hpp"
 #include "target/schema_properties.hpp"
 
 extern "C" {
 #include "commands/extension.h"
+#include "port.h"
 }
 
 namespace pagila_repl {
@@ -172,19 +176,46 @@ void ShapeMaker::check_global(const Statement &what) const {
               "Create it first, then load again.");
 }
 
-// Names that no run before and no schema now has.
+// Nobody can guess it, so nobody can have taken it.
+std::string hidden_name(const std::string &prefix, int64_t run_id, size_t number) {
+  uint64 random;
+  if (!guarded([&random] { return pg_strong_random(&random, sizeof random); }))
+    throw Error("XX000", "could not generate a random name for a schema");
+  char digits[17];
+  snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(random));
+  return prefix + std::to_string(run_id) + "_" + std::to_string(number) + "_" + digits;
+}
+
+std::string stage_name(int64_t run_id, size_t number) { return hidden_name("pagila_repl_stage_", run_id, number); }
+std::string old_name(int64_t run_id, size_t number) { return hidden_name("pagila_repl_old_", run_id, number); }
+
 std::vector<StagedSchema> name_schemas(const LoadPlan &plan, int64_t run_id) {
   std::vector<StagedSchema> schemas;
   for (size_t i = 0; i < plan.schemas.size(); i++) {
-    std::string suffix = std::to_string(run_id) + "_" + std::to_string(i + 1);
-    schemas.push_back({plan.schemas[i],
-                       "pagila_repl_stage_" + suffix,
-                       "pagila_repl_old_" + suffix,
-                       schema_oid(plan.schemas[i]),
-                       InvalidOid,
-                       {}});
+    StagedSchema schema;
+    schema.name = plan.schemas[i];
+    schema.stage = stage_name(run_id, i + 1);
+    schema.old = old_name(run_id, i + 1);
+    schema.live_oid = schema_oid(plan.schemas[i]);
+    schemas.push_back(schema);
   }
   return schemas;
+}
+
+// What is moved from a live schema to the one that has its name for a while, and back.
+using MovedParts = std::map<Oid, ExtensionParts>;
+
+void move_there(const StagedSchema &schema, const std::vector<CarriedType> &carried, MovedParts &moved) {
+  moved[schema.live_oid] = extension_parts_in(schema.live_oid);
+  move_extension_parts(moved[schema.live_oid], schema.stage_oid);
+  move_types(carried, schema.name, schema.stage_oid);
+}
+
+// Extensions made by the dump stay in the stage.
+void move_back(const StagedSchema &schema, const std::vector<CarriedType> &carried, const MovedParts &moved) {
+  if (schema.live_oid == InvalidOid) return;
+  move_extension_parts(moved.at(schema.live_oid), schema.live_oid);
+  move_types(carried, schema.name, schema.live_oid);
 }
 
 void take_place_of_live(StagedSchema &schema) {
@@ -192,8 +223,8 @@ void take_place_of_live(StagedSchema &schema) {
   execute("CREATE SCHEMA " + quote(schema.name));
   schema.stage_oid = schema_oid(schema.name);
   if (schema.live_oid == InvalidOid) return;
+  schema.live_properties = schema_properties(schema.live_oid);
   carry_schema_properties(schema.live_oid, schema.stage_oid);
-  move_extensions(schema.live_oid, schema.name);
 }
 
 // Before the objects are made, they get what default privileges say, unless the dump sets default privileges itself: then
@@ -224,14 +255,6 @@ std::vector<std::string> extensions_in(Oid schema) {
        query("SELECT extname FROM pg_catalog.pg_extension WHERE extnamespace = $1::oid ORDER BY 1", {to_text(schema)}))
     names.push_back(*row[0]);
   return names;
-}
-
-// Extensions made by the dump stay in the stage.
-void move_extensions_back(const StagedSchema &schema, const std::vector<std::string> &moved) {
-  as_extension_owner([&] {
-    for (const std::string &extension : moved)
-      execute("ALTER EXTENSION " + quote(extension) + " SET SCHEMA " + quote(schema.old));
-  });
 }
 
 std::vector<std::string> objects_in(const Stage &stage) {
@@ -284,11 +307,10 @@ std::string seen_as(const Stage &stage, const std::string &stage_name) {
 // Server messages name the stage; a reader knows only the schema.
 Error in_seen_names(const Error &error, const Stage &stage) {
   Error seen = error;
-  // From the last on: the name of the first begins that of the tenth.
-  for (auto schema = stage.schemas.rbegin(); schema != stage.schemas.rend(); ++schema)
+  for (const StagedSchema &schema : stage.schemas)
     for (std::string *text : {&seen.message, &seen.detail, &seen.hint})
-      for (size_t at = text->find(schema->stage); at != std::string::npos; at = text->find(schema->stage, at))
-        text->replace(at, schema->stage.size(), schema->name);
+      for (size_t at = text->find(schema.stage); at != std::string::npos; at = text->find(schema.stage, at))
+        text->replace(at, schema.stage.size(), schema.name);
   return seen;
 }
 
@@ -333,9 +355,10 @@ std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &name
   for (const std::string &name : names) {
     StagedSchema schema;
     schema.name = name;
-    schema.old = "pagila_repl_old_" + std::to_string(run_id) + "_" + std::to_string(staged + schemas.size() + 1);
+    schema.old = old_name(run_id, staged + schemas.size() + 1);
     schema.live_oid = schema_oid(name);
     if (schema.live_oid == InvalidOid) continue;
+    schema.live_properties = schema_properties(schema.live_oid);
     std::vector<std::string> extensions = extensions_in(schema.live_oid);
     if (!extensions.empty())
       throw Error("2BP01", "an extension is in a schema that the source has no more",
@@ -347,20 +370,20 @@ std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &name
 }
 
 void under_real_names(const Stage &stage, const std::function<void()> &work) {
-  std::map<std::string, std::vector<std::string>> moved;
-  for (const StagedSchema &schema : stage.schemas) {
-    if (schema.live_oid != InvalidOid) rename_schema(schema.name, schema.old);
-    rename_schema(schema.stage, schema.name);
-    give_rights(schema.stage_oid, schema.rights);
-    if (schema.live_oid == InvalidOid) continue;
-    moved[schema.name] = extensions_in(schema.live_oid);
-    move_extensions(schema.live_oid, schema.name);
-    move_types(stage.carried, schema.name, schema.old, schema.name);
-  }
+  MovedParts moved;
+  in_lock_tries({stage.lock_budget_ms, stage.live_oids()}, [&](RelationLocks &) {
+    moved.clear();
+    lock_schema_rows(stage.live_oids());
+    for (const StagedSchema &schema : stage.schemas) {
+      if (schema.live_oid != InvalidOid) rename_schema(schema.name, schema.old);
+      rename_schema(schema.stage, schema.name);
+      give_rights(schema.stage_oid, schema.rights);
+      if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
+    }
+  });
   work();
   for (const StagedSchema &schema : stage.schemas) {
-    move_extensions_back(schema, moved[schema.name]);
-    move_types(stage.carried, schema.name, schema.name, schema.old);
+    move_back(schema, stage.carried, moved);
     close_to_others(schema);
     take_names_back(schema);
   }
@@ -381,52 +404,58 @@ void in_steps(const Stage &stage, bool real_names, const std::function<void(cons
   });
 }
 
-void move_extensions(Oid from, const std::string &to) {
-  std::vector<std::string> names = extensions_in(from);
-  as_extension_owner([&] {
-    for (const std::string &name : names) execute("ALTER EXTENSION " + quote(name) + " SET SCHEMA " + quote(to));
-  });
+namespace {
+
+void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, int64_t run_id) {
+  // What the server says of the statements is not news to the caller; errors come anyway.
+  set_local("client_min_messages", "warning");
+  stage.schemas = name_schemas(plan, run_id);
+  lock_schema_rows(stage.live_oids());
+  MovedParts moved;
+  for (StagedSchema &schema : stage.schemas) {
+    take_place_of_live(schema);
+    if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
+  }
+  PR_FAULT("shape");
+
+  carry_defaults(plan, stage.schemas, true);
+  ShapeMaker maker(plan, options, stage.carried);
+  maker.make();
+  stage.remarks = maker.remarks();
+
+  set_local("search_path", "pg_catalog, pg_temp");
+  set_local("default_tablespace", "");
+  set_local("standard_conforming_strings", "on");
+  carry_defaults(plan, stage.schemas, false);
+  stage.runs_own_code = needs_real_names(stage.stage_oids());
+  // The definitions are printed with the names that hold when they are run again.
+  if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+  for (StagedSchema &schema : stage.schemas) {
+    schema.rights = rights_of(schema.stage_oid);
+    move_back(schema, stage.carried, moved);
+    take_names_back(schema);
+    close_to_others(schema);
+    register_leftover(schema, run_id);
+  }
+  if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+  stage.objects = objects_in(stage);
 }
+
+}  // namespace
 
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   int64_t run_id) {
   return in_transaction([&] {
-    // What the server says of the statements is not news to the caller; errors come anyway.
-    set_local("client_min_messages", "warning");
-    Stage stage;
-    stage.carried = carried;
-    stage.schemas = name_schemas(plan, run_id);
-    std::map<std::string, std::vector<std::string>> moved;
-    for (StagedSchema &schema : stage.schemas) {
-      if (schema.live_oid != InvalidOid) moved[schema.name] = extensions_in(schema.live_oid);
-      take_place_of_live(schema);
-      move_types(carried, schema.name, schema.old, schema.name);
-    }
-    PR_FAULT("shape");
-
-    carry_defaults(plan, stage.schemas, true);
-    ShapeMaker maker(plan, options, carried);
-    maker.make();
-    stage.remarks = maker.remarks();
-
-    set_local("search_path", "pg_catalog, pg_temp");
-    set_local("default_tablespace", "");
-    set_local("standard_conforming_strings", "on");
-    carry_defaults(plan, stage.schemas, false);
-    stage.runs_own_code = needs_real_names(stage.stage_oids());
-    // The definitions are printed with the names that hold when they are run again.
-    if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
-    for (StagedSchema &schema : stage.schemas) {
-      schema.rights = rights_of(schema.stage_oid);
-      move_extensions_back(schema, moved[schema.name]);
-      move_types(carried, schema.name, schema.name, schema.old);
-      take_names_back(schema);
-      close_to_others(schema);
-      register_leftover(schema, run_id);
-    }
-    if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
-    stage.objects = objects_in(stage);
-    return stage;
+    Stage made;
+    LockTries tries{options.swap_budget_ms, oids_of(plan.schemas)};
+    in_lock_tries(tries, [&](RelationLocks &) {
+      Stage stage;
+      stage.lock_budget_ms = options.swap_budget_ms;
+      stage.carried = carried;
+      make_shape(stage, plan, options, run_id);
+      made = std::move(stage);
+    });
+    return made;
   });
 }
 

@@ -21,10 +21,12 @@ struct StagedSchema {
   std::string old;            // as the replaced one is called after
   Oid live_oid = InvalidOid;  // of the schema there now, if any
   Oid stage_oid = InvalidOid;
-  SchemaRights rights;  // that it is to have; until then it is closed to all but the session's role
+  std::string live_properties;  // schema_properties of the schema there now, as they were carried over
+  SchemaRights rights;          // that it is to have; until then it is closed to all but the session's role
 };
 
 struct Stage {
+  int lock_budget_ms = 0;  // how long the run waits for locks of others in one go
   std::vector<StagedSchema> schemas;
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
@@ -40,7 +42,7 @@ struct Stage {
   const StagedSchema &of(const std::string &schema) const;
 };
 
-// Checks that the session's role may replace the schemas and that every extension in them can be moved. Throws 42501,
+// Checks that the session's role may replace the schemas and that every extension in them may be moved. Throws 42501,
 // 0A000. Needs a transaction.
 void check_may_replace(const std::vector<std::string> &schemas);
 
@@ -61,7 +63,8 @@ Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::ve
 std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id, size_t staged);
 
 // Runs the work, within the caller's transaction, while the stage has the names and rights it is to be seen with. Nobody
-// else sees that; DDL on those schemas waits until the transaction ends.
+// else sees that; DDL on those schemas waits until the transaction ends. Throws 55P03 if DDL of others keeps it from giving
+// the names for as long as the stage's budget.
 void under_real_names(const Stage &stage, const std::function<void()> &work);
 
 // Runs steps, each in a transaction of its own, or under real names: then all in one, since giving names takes longer
@@ -69,8 +72,5 @@ void under_real_names(const Stage &stage, const std::function<void()> &work);
 using RunStep = std::function<void(const std::function<void()> &step)>;
 void run_alone(const std::function<void()> &step);  // in a transaction
 void in_steps(const Stage &stage, bool real_names, const std::function<void(const RunStep &)> &steps);
-
-// The extensions that live in a schema move with its name. Needs a transaction.
-void move_extensions(Oid from, const std::string &to);
 
 }  // namespace pagila_repl

@@ -1,0 +1,309 @@
+// Finds changes of definitions that are under way.
+
+#include "target/concurrent_changes.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/subtrans.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr size_t kMaxShown = 10;
+
+// Every column of a catalog that refers to an object: catalog, column, catalog of the object or the column that says it. ANALYZE
+// writes statistics, which are no definition.
+constexpr const char *kReferences = R"(
+SELECT r.catalog::oid, a.attnum, r.refers_to::oid, NULL::smallint
+  FROM (SELECT fktable, fkcols[1], pktable FROM pg_catalog.pg_get_catalog_foreign_keys()
+         WHERE pg_catalog.cardinality(fkcols) = 1 AND pkcols[1] = 'oid' AND NOT is_array) r (catalog, name, refers_to)
+       JOIN pg_catalog.pg_class c ON c.oid = r.catalog AND NOT c.relisshared
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = r.catalog AND a.attname = r.name
+ WHERE c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject')
+UNION ALL
+SELECT c.oid, o.attnum, NULL, k.attnum
+  FROM pg_catalog.pg_class c
+       JOIN (VALUES ('pg_description', 'classoid', 'objoid'), ('pg_seclabel', 'classoid', 'objoid'),
+                    ('pg_depend', 'classid', 'objid'), ('pg_depend', 'refclassid', 'refobjid')) v (name, class, object)
+         ON c.relname = v.name AND c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+       JOIN pg_catalog.pg_attribute k ON k.attrelid = c.oid AND k.attname = v.class
+       JOIN pg_catalog.pg_attribute o ON o.attrelid = c.oid AND o.attname = v.object
+ ORDER BY 1, 2)";
+
+// The schemas, what is in them, and the parts of that: columns' defaults, constraints, triggers, rules, policies.
+constexpr const char *kInside = R"(
+WITH RECURSIVE inside (classid, objid) AS (
+  SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, pg_catalog.unnest($1::oid[])
+  UNION
+  SELECT d.classid, d.objid
+    FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
+   WHERE d.deptype IN ('a', 'i', 'P', 'S')
+      OR d.deptype = 'n' AND i.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
+SELECT classid, objid FROM inside)";
+
+struct Reference {
+  AttrNumber column;
+  Oid refers_to;  // InvalidOid: class_column says it
+  AttrNumber class_column;
+};
+
+using Object = std::pair<Oid, Oid>;  // catalog, OID
+
+// Plain data: one catalog row that someone is changing, its references and what it may be called.
+struct ChangedRow {
+  static constexpr int kMaxReferences = 32;
+  TransactionId transaction;
+  Oid object;  // its own OID, InvalidOid if it has none
+  int count;
+  Oid classes[kMaxReferences], objects[kMaxReferences];
+  char name[NAMEDATALEN];
+  ChangedRow *next;
+};
+
+bool is_of_others(TransactionId transaction, Snapshot moment) {
+  return TransactionIdIsNormal(transaction) && !TransactionIdPrecedes(transaction, moment->xmin) &&
+         !TransactionIdIsCurrentTransactionId(transaction) && XidInMVCCSnapshot(transaction, moment);
+}
+
+// The transaction that makes or unmakes this version of a row, if it had not ended at that moment.
+TransactionId changer_of(HeapTupleHeader row, Snapshot moment) {
+  if (!HeapTupleHeaderXminFrozen(row) && is_of_others(HeapTupleHeaderGetXmin(row), moment))
+    return HeapTupleHeaderGetXmin(row);
+  if ((row->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask))
+    return InvalidTransactionId;
+  TransactionId changer = HeapTupleHeaderGetUpdateXid(row);
+  return is_of_others(changer, moment) ? changer : InvalidTransactionId;
+}
+
+// Server code.
+Oid oid_in(HeapTuple row, AttrNumber column, TupleDesc descriptor) {
+  bool is_null;
+  Datum value = heap_getattr(row, column, descriptor, &is_null);
+  return is_null ? InvalidOid : DatumGetObjectId(value);
+}
+
+ChangedRow *describe(HeapTuple row, TupleDesc descriptor, const Reference *references, int count,
+                     TransactionId transaction) {
+  auto *changed = (ChangedRow *)palloc0(sizeof(ChangedRow));
+  changed->transaction = SubTransGetTopmostTransaction(transaction);
+  if (strcmp(NameStr(TupleDescAttr(descriptor, 0)->attname), "oid") == 0) changed->object = oid_in(row, 1, descriptor);
+  for (int i = 0; i < descriptor->natts; i++) {
+    bool is_null;
+    if (TupleDescAttr(descriptor, i)->atttypid != NAMEOID) continue;
+    Datum name = heap_getattr(row, i + 1, descriptor, &is_null);
+    if (!is_null) strlcpy(changed->name, NameStr(*DatumGetName(name)), NAMEDATALEN);
+    break;
+  }
+  for (int i = 0; i < count && changed->count < ChangedRow::kMaxReferences; i++) {
+    Oid referred = oid_in(row, references[i].column, descriptor);
+    if (!OidIsValid(referred)) continue;
+    changed->classes[changed->count] = OidIsValid(references[i].refers_to)
+                                           ? references[i].refers_to
+                                           : oid_in(row, references[i].class_column, descriptor);
+    changed->objects[changed->count++] = referred;
+  }
+  return changed;
+}
+
+// Server code: the rows of a catalog that transactions of others change, which had not ended at that moment.
+ChangedRow *changed_rows(Oid catalog, const Reference *references, int count, Snapshot moment) {
+  Relation relation = table_open(catalog, AccessShareLock);
+  TableScanDesc scan = table_beginscan(relation, SnapshotAny, 0, nullptr);
+  ChangedRow *first = nullptr;
+  for (HeapTuple row; (row = heap_getnext(scan, ForwardScanDirection)) != nullptr;) {
+    CHECK_FOR_INTERRUPTS();
+    TransactionId changer = changer_of(row->t_data, moment);
+    if (!TransactionIdIsValid(changer)) continue;
+    ChangedRow *changed = describe(row, RelationGetDescr(relation), references, count, changer);
+    changed->next = first;
+    first = changed;
+  }
+  table_endscan(scan);
+  table_close(relation, AccessShareLock);
+  return first;
+}
+
+// Nothing can have been changed if no other transaction was under way and none has begun since.
+bool is_nobody_else_writing(Snapshot moment) {
+  return moment->xcnt == 0 && !moment->suboverflowed &&
+         TransactionIdEquals(XidFromFullTransactionId(ReadNextFullTransactionId()), moment->xmax);
+}
+
+std::set<Object> objects_inside(const std::vector<std::string> &schema_oids) {
+  std::set<Object> objects;
+  for (const Row &row : query(kInside, {array_literal(schema_oids)}))
+    objects.insert({static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1]))});
+  return objects;
+}
+
+std::map<Oid, std::vector<Reference>> references_by_catalog() {
+  std::map<Oid, std::vector<Reference>> references;
+  for (const Row &row : query(kReferences))
+    references[static_cast<Oid>(std::stoul(*row[0]))].push_back(
+        {static_cast<AttrNumber>(std::stoi(*row[1])), row[2] ? static_cast<Oid>(std::stoul(*row[2])) : InvalidOid,
+         static_cast<AttrNumber>(row[3] ? std::stoi(*row[3]) : 0)});
+  return references;
+}
+
+Value description_of(const Object &object) {
+  return query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)",
+                     {std::to_string(object.first), std::to_string(object.second)});
+}
+
+// What a row that is being changed is about; a new object has no description that others could see yet.
+std::string what_is_changed(Oid catalog, const ChangedRow &row, const Object &inside) {
+  if (OidIsValid(row.object))
+    if (Value own = description_of({catalog, row.object})) return *own;
+  std::string about = description_of(inside).value_or("what is replaced");
+  return *row.name == '\0' ? about : std::string("\"") + row.name + "\" in " + about;
+}
+
+// What in the schemas a row is, or is about; null if nothing.
+const Object *first_inside(Oid catalog, const ChangedRow &row, const std::set<Object> &inside) {
+  for (int i = -1; i < row.count; i++) {
+    auto at = inside.find(i < 0 ? Object(catalog, row.object) : Object(row.classes[i], row.objects[i]));
+    if (at != inside.end()) return &*at;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Snapshot remember_moment() {
+  return guarded([] { return RegisterSnapshot(GetLatestSnapshot()); });
+}
+
+std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {
+  std::vector<ConcurrentChange> changes;
+  if (schema_oids.empty() || is_nobody_else_writing(moment)) {
+    guarded([moment] { UnregisterSnapshot(moment); });
+    return changes;
+  }
+  std::map<Oid, std::vector<Reference>> references = references_by_catalog();
+  std::map<Oid, ChangedRow *> found;
+  for (const auto &[catalog, columns] : references) {
+    Oid oid = catalog;
+    const Reference *data = columns.data();
+    int count = static_cast<int>(columns.size());
+    found[catalog] = guarded([=] { return changed_rows(oid, data, count, moment); });
+  }
+  guarded([moment] { UnregisterSnapshot(moment); });
+  if (std::all_of(found.begin(), found.end(), [](const auto &rows) { return rows.second == nullptr; })) return changes;
+
+  std::set<Object> inside = objects_inside(schema_oids);
+  std::set<std::pair<uint32_t, std::string>> told;
+  std::set<uint32_t> tellers;
+  // Rows that are an object or have a name say more than those that only refer to one.
+  for (bool named : {true, false})
+    for (const auto &[catalog, rows] : found)
+      for (const ChangedRow *row = rows; row != nullptr; row = row->next) {
+        bool has_name = OidIsValid(row->object) || *row->name != '\0';
+        if (has_name != named || (!named && tellers.count(row->transaction) > 0)) continue;
+        const Object *object = first_inside(catalog, *row, inside);
+        if (object == nullptr) continue;
+        std::string what = what_is_changed(catalog, *row, *object);
+        if (told.insert({row->transaction, what}).second) changes.push_back({row->transaction, what});
+        if (named) tellers.insert(row->transaction);
+      }
+  return changes;
+}
+
+void check_no_changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {
+  std::vector<ConcurrentChange> changes = changes_since(moment, schema_oids);
+  if (changes.empty()) return;
+  throw Error("55P03", "another session is changing " + changes[0].what);
+}
+
+namespace {
+
+// Who: $1 is a subquery of (virtualtransaction, what), in which what is a verb and its object.
+constexpr const char *kWho = R"(
+SELECT DISTINCT
+       CASE WHEN p.gid IS NOT NULL THEN pg_catalog.format('Prepared transaction "%s" of role "%s"', p.gid, p.owner)
+            ELSE pg_catalog.format('Process %s of role "%s"%s', l.pid, COALESCE(a.usename, ''), ' (' || a.state || ')')
+       END || ' ' || l.what || '.' AS sentence
+  FROM ()";
+
+constexpr const char *kWhoEnd = R"() l
+       LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+       LEFT JOIN pg_catalog.pg_locks t ON l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid'
+                                       AND t.virtualtransaction = l.virtualtransaction
+       LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = t.transactionid
+ ORDER BY 1)";
+
+constexpr const char *kHolders = R"(
+SELECT k.pid, k.virtualtransaction,
+       pg_catalog.format('holds %s on %s', k.mode,
+                         pg_catalog.pg_describe_object(COALESCE(k.classid, 'pg_catalog.pg_class'::pg_catalog.regclass),
+                                                       COALESCE(k.relation, k.objid), 0)) AS what
+  FROM pg_catalog.pg_locks k
+ WHERE k.granted AND k.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+   AND k.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))";
+
+constexpr const char *kOnSchemas = R"(
+   AND (k.locktype = 'relation'
+          AND k.relation IN (SELECT oid FROM pg_catalog.pg_class
+                              WHERE relnamespace = ANY ($1::oid[])
+                                -- A reader of a table has its indexes locked, too.
+                                AND (relkind NOT IN ('i', 'I') OR k.mode NOT IN ('AccessShareLock', 'RowExclusiveLock')))
+        OR k.locktype = 'object'
+          AND (k.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND k.objid = ANY ($1::oid[])
+               OR (k.classid, k.objid) IN
+                    (SELECT classid, objid FROM pg_catalog.pg_depend
+                      WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])))))";
+
+// Those of the run's own workers do not count, nor the weakest ones of readers.
+constexpr const char *kOnAnything = R"(
+   AND (k.locktype = 'relation' AND k.relation >= 16384 AND k.mode <> 'AccessShareLock' OR k.locktype = 'object')
+   AND k.mode NOT IN ('RowShareLock', 'RowExclusiveLock')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity b
+                    WHERE b.pid = k.pid AND b.backend_type LIKE 'pagila!_repl%' ESCAPE '!')
+   AND $1::oid[] IS NOT NULL)";
+
+constexpr const char *kWriter = R"(
+SELECT t.pid, t.virtualtransaction, 'has changed ' || $2 || ' and not committed yet' AS what
+  FROM pg_catalog.pg_locks t
+ WHERE t.locktype = 'transactionid' AND t.granted AND t.mode = 'ExclusiveLock' AND t.transactionid = $1::xid)";
+
+void add_sentences(std::string &text, size_t &count, const std::string &sql, const std::vector<Value> &parameters) {
+  for (const Row &row : query(kWho + sql + kWhoEnd, parameters)) {
+    if (text.find(*row[0]) != std::string::npos) continue;
+    if (count++ < kMaxShown) text += (text.empty() ? "" : "\n") + *row[0];
+  }
+}
+
+}  // namespace
+
+std::string who_is_in_the_way(const std::vector<std::string> &schema_oids) {
+  return as_extension_owner([&] {
+    std::string text;
+    size_t count = 0;
+    for (const ConcurrentChange &change : changes_since(remember_moment(), schema_oids))
+      add_sentences(text, count, kWriter, {std::to_string(change.transaction), change.what});
+    add_sentences(text, count, std::string(kHolders) + (schema_oids.empty() ? kOnAnything : kOnSchemas),
+                  {array_literal(schema_oids)});
+    if (count > kMaxShown) text += "\nThere are " + std::to_string(count - kMaxShown) + " more.";
+    return text;
+  });
+}
+
+}  // namespace pagila_repl

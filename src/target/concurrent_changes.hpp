@@ -1,0 +1,40 @@
+// What other sessions are changing, uncommitted or just now, in the definitions of schemas that a run replaces.
+//
+// Few changes of definitions take a lock that others could wait for or see (GRANT, ALTER FUNCTION and COMMENT do not), so they
+// are looked for where they are written: in the catalogs, whether committed or not.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pg/server.hpp"
+
+extern "C" {
+#include "utils/snapshot.h"
+}
+
+namespace pagila_repl {
+
+struct ConcurrentChange {
+  uint32_t transaction;  // top-level transaction that makes the change
+  std::string what;      // "function public.f(integer)"
+};
+
+// A moment of the open (sub)transaction, with which it ends at the latest.
+Snapshot remember_moment();
+
+// Changes to anything in the schemas, to the schemas themselves, or to what refers to something in them, by transactions of
+// others that had not ended at that moment, whatever has become of them since: what was read after that moment may lack
+// them. Forgets the moment. Needs a transaction; takes no lock that anybody waits for.
+std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<std::string> &schema_oids);
+
+// Throws 55P03 with what changes_since finds, if anything.
+void check_no_changes_since(Snapshot moment, const std::vector<std::string> &schema_oids);
+
+// Sentences that say who holds locks on the schemas or on anything in them, or has changes of them under way: process or
+// prepared transaction, role, what it does, what it holds. Empty if nobody does. Without schemas: whoever holds a lock that
+// conflicts with reading or altering any user's object of this database. Needs a transaction.
+std::string who_is_in_the_way(const std::vector<std::string> &schema_oids);
+
+}  // namespace pagila_repl

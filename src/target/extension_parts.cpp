@@ -1,0 +1,85 @@
+// Finds and moves what belongs to extensions.
+
+#include "target/extension_parts.hpp"
+
+#include <string>
+
+#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "commands/alter.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+}
+
+namespace pagila_repl {
+
+namespace {
+
+Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
+
+// Server code, as AlterExtensionNamespace does it once the members have been moved.
+void set_home(Oid extension, Oid schema) {
+  Relation catalog = table_open(ExtensionRelationId, RowExclusiveLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+  SysScanDesc scan = systable_beginscan(catalog, ExtensionOidIndexId, true, nullptr, 1, &key);
+  HeapTuple found = systable_getnext(scan);
+  if (!HeapTupleIsValid(found)) elog(ERROR, "could not find tuple for extension %u", extension);
+  HeapTuple tuple = heap_copytuple(found);
+  systable_endscan(scan);
+  auto *form = (Form_pg_extension)GETSTRUCT(tuple);
+  Oid before = form->extnamespace;
+  form->extnamespace = schema;
+  CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
+  table_close(catalog, RowExclusiveLock);
+  (void)changeDependencyFor(ExtensionRelationId, extension, NamespaceRelationId, before, schema);
+  CommandCounterIncrement();
+}
+
+}  // namespace
+
+ExtensionParts extension_parts_in(Oid schema) {
+  ExtensionParts parts;
+  std::string oid = std::to_string(schema);
+  for (const Row &row : query(
+           R"(SELECT e.classid, e.objid
+                FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_depend n USING (classid, objid)
+               WHERE e.deptype = 'e' AND e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                 AND n.deptype = 'n' AND n.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                 AND n.refobjid = $1::oid AND n.objsubid = 0
+               ORDER BY 1, 2)",
+           {oid}))
+    parts.members.push_back({to_oid(row[0]), to_oid(row[1])});
+  for (const Row &row :
+       query("SELECT oid FROM pg_catalog.pg_extension WHERE extnamespace = $1::oid ORDER BY oid", {oid}))
+    parts.extensions.push_back(to_oid(row[0]));
+  return parts;
+}
+
+void move_extension_parts(const ExtensionParts &parts, Oid to) {
+  if (parts.members.empty() && parts.extensions.empty()) return;
+  as_extension_owner([&] {
+    ObjectAddresses *moved = guarded([] { return new_object_addresses(); });
+    for (ExtensionParts::Member member : parts.members)
+      guarded([=] {
+        (void)AlterObjectNamespace_oid(member.catalog, member.oid, to, moved);
+        CommandCounterIncrement();
+      });
+    guarded([moved] { free_object_addresses(moved); });
+    for (Oid extension : parts.extensions) guarded([=] { set_home(extension, to); });
+  });
+}
+
+}  // namespace pagila_repl

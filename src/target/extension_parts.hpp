@@ -1,0 +1,24 @@
+// What belongs to extensions in a schema that is replaced: it stays, so it moves to the schema that takes the name.
+#pragma once
+
+#include <vector>
+
+#include "pg/server.hpp"
+
+namespace pagila_repl {
+
+struct ExtensionParts {
+  struct Member {
+    Oid catalog, oid;
+  };
+  std::vector<Member> members;  // in the schema, whatever schema is the home of their extension
+  std::vector<Oid> extensions;  // whose home the schema is
+};
+
+// Need a transaction.
+ExtensionParts extension_parts_in(Oid schema);
+// Moves them there, by OID, with the rights of the extension's owner, as ALTER EXTENSION ... SET SCHEMA does; but those of
+// extensions that are not relocatable, too: what these say of the schema's name stays true.
+void move_extension_parts(const ExtensionParts &parts, Oid to);
+
+}  // namespace pagila_repl

@@ -1,0 +1,45 @@
+// Tries again while others hold locks.
+
+#include "target/lock_tries.hpp"
+
+#include <chrono>
+
+#include "pg/transaction.hpp"
+#include "target/concurrent_changes.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+void in_lock_tries(const LockTries &tries, const std::function<void(RelationLocks &)> &body) {
+  RelationLocks locks;
+  std::string in_the_way;
+  Clock::time_point give_up = Clock::now() + std::chrono::milliseconds(tries.budget_ms);
+  for (;;) {
+    try {
+      return in_subtransaction([&] {
+        locks.limit_waits();
+        body(locks);
+        locks.lift_limit();
+      });
+    } catch (const Error &error) {
+      if (!is_lock_failure(error.sqlstate)) throw;
+    }
+    // Whoever it was may be gone by now; then the one before it is named.
+    std::string now = who_is_in_the_way(tries.schema_oids);
+    if (!now.empty()) in_the_way = now;
+    if (Clock::now() >= give_up)
+      throw Error("55P03", "could not lock the schemas to replace within the swap budget",
+                  in_the_way.empty()
+                      ? "Other sessions held locks at every try for " + std::to_string(tries.budget_ms) + " ms."
+                      : in_the_way,
+                  "End these transactions, or raise pagila_repl.swap_budget.");
+    locks.let_readers_pass();
+  }
+}
+
+}  // namespace pagila_repl
