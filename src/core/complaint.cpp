@@ -2,6 +2,8 @@
 
 #include "core/complaint.hpp"
 
+#include <algorithm>
+
 #include "core/remote_text.hpp"
 
 namespace pagila_repl {
@@ -14,14 +16,6 @@ constexpr size_t kKept = 4096;
 void drop_first_lines(std::string &text, size_t bytes) {
   size_t line = text.find('\n', bytes - 1);
   text.erase(0, line == std::string::npos ? bytes : line + 1);
-}
-
-// To at most so many bytes, not within a character of UTF-8. True if something was cut off.
-bool cut(std::string &text, size_t bytes) {
-  if (text.size() <= bytes) return false;
-  while (bytes > 0 && (text[bytes] & 0xc0) == 0x80) bytes--;
-  text.resize(bytes);
-  return true;
 }
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
@@ -44,10 +38,11 @@ void Complaint::add(std::string_view text) {
     else if (kept_.size() > kKept)
       drop_first_lines(kept_, kept_.size() - kKept / 2);
   }
-  cut(kept_, kKept);
+  kept_.resize(std::min(kept_.size(), kKept));
 }
 
-std::string Complaint::text(std::string_view secret, bool valid, bool is_utf8) const {
+std::string Complaint::text(std::string_view secret, bool valid, bool is_utf8,
+                            size_t (*whole_characters)(const std::string &text, size_t limit)) const {
   std::string told = kept_.substr(0, kept_.find("pg_dump: detail: Query was: "));
   replace_all(told, secret, "********");
   while (!told.empty() && (told.back() == '\n' || told.back() == ' ')) told.pop_back();
@@ -55,7 +50,10 @@ std::string Complaint::text(std::string_view secret, bool valid, bool is_utf8) c
     if (c == '\n' || c == '\t') c = ' ';
     if ((c & 0x80) != 0 && !valid) c = '?';
   }
-  if (cut(told, kMaxRemoteText)) told += "...";
+  if (told.size() > kMaxRemoteText) {
+    told.resize(whole_characters(told, kMaxRemoteText));
+    told += "...";
+  }
   return escape_controls(told, is_utf8 && valid);
 }
 

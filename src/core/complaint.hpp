@@ -11,8 +11,10 @@ class Complaint {
  public:
   void add(std::string_view text);
   // On one line, escaped, at most 1 KB, the secret nowhere in it. `valid`: it is right in the encoding it is shown in;
-  // else bytes above 127 are replaced.
-  std::string text(std::string_view secret, bool valid, bool is_utf8) const;
+  // else bytes above 127 are replaced. `whole_characters`: how many bytes of a text, up to a limit, are such of that encoding.
+  std::string text(std::string_view secret, bool valid, bool is_utf8,
+                   size_t (*whole_characters)(const std::string &text, size_t limit)) const;
+  // Its last character may be cut.
   const std::string &raw() const { return kept_; }
 
  private:

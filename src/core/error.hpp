@@ -10,6 +10,9 @@ namespace pagila_repl {
 // Fields as in the server's ErrorData. Message: lower case, no full stop; detail and hint: sentences.
 // The SQLSTATE is always five characters.
 struct Error : std::exception {
+  // Which server it is of: this one, or the one at the other end of a connection, which said it or was silent.
+  enum class Origin { local, source, target };
+
   Error(std::string sqlstate_, std::string message_, std::string detail_ = {}, std::string hint_ = {})
       : sqlstate(std::move(sqlstate_)),
         message(std::move(message_)),
@@ -23,9 +26,16 @@ struct Error : std::exception {
     return outer;
   }
 
+  Error from(Origin where) const {
+    Error other = *this;
+    other.origin = where;
+    return other;
+  }
+
   const char *what() const noexcept override { return message.c_str(); }
 
   std::string sqlstate, message, detail, hint, context;
+  Origin origin = Origin::local;
 };
 
 }  // namespace pagila_repl

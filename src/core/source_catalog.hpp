@@ -20,6 +20,7 @@ struct SourceTable {
   std::vector<std::string> columns;  // those COPY carries: no generated, no dropped ones; in the table's order
   std::string text_because;          // why its rows cannot travel as binary COPY; empty if they can
   std::string refused_because;       // why it cannot be read at all (privileges, row security); empty if it can
+  std::string refused_sqlstate;      // what a run then fails with
 };
 
 // A partition tree whose rows must be routed again, because the same row may belong to another leaf here.

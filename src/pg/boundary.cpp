@@ -26,6 +26,15 @@ char *plain(const std::string &value) {
   return copy;
 }
 
+// An error keeps its origin in the server as the domain of its texts, which only decides where translations are looked for.
+constexpr const char *kDomains[] = {nullptr, "pagila_repl source", "pagila_repl target"};
+
+Error::Origin origin_of(const ErrorData *error) {
+  for (auto origin : {Error::Origin::source, Error::Origin::target})
+    if (error->domain != nullptr && strcmp(error->domain, kDomains[static_cast<int>(origin)]) == 0) return origin;
+  return Error::Origin::local;
+}
+
 }  // namespace
 
 ErrorData *take_server_error() {
@@ -39,8 +48,24 @@ ErrorData *take_server_error() {
 void throw_server_error(ErrorData *caught) {
   Error error(unpack_sql_state(caught->sqlerrcode), text(caught->message), text(caught->detail), text(caught->hint));
   error.context = text(caught->context);
+  error.origin = origin_of(caught);
   MemoryContextReset(error_context());
   throw error;
+}
+
+// What is said of a lack of memory fits into strings without any.
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error &error) {
+    return error;
+  } catch (const std::bad_alloc &) {
+    return Error("53200", "out of memory");
+  } catch (const std::exception &error) {
+    return Error("XX000", error.what());
+  } catch (...) {
+    return Error("XX000", "unexpected failure");
+  }
 }
 
 PlainError plain_copy_of_current_exception() {
@@ -48,20 +73,25 @@ PlainError plain_copy_of_current_exception() {
     throw;
   } catch (const Error &error) {
     const char *state = error.sqlstate.c_str();
-    return {MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]), plain(error.message), plain(error.detail),
-            plain(error.hint), plain(error.context)};
+    return {MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
+            plain(error.message),
+            plain(error.detail),
+            plain(error.hint),
+            plain(error.context),
+            error.origin};
   } catch (const std::bad_alloc &) {
-    return {ERRCODE_OUT_OF_MEMORY, nullptr, nullptr, nullptr, nullptr};
+    return {ERRCODE_OUT_OF_MEMORY, nullptr, nullptr, nullptr, nullptr, Error::Origin::local};
   } catch (const std::exception &error) {
-    return {ERRCODE_INTERNAL_ERROR, plain(error.what()), nullptr, nullptr, nullptr};
+    return {ERRCODE_INTERNAL_ERROR, plain(error.what()), nullptr, nullptr, nullptr, Error::Origin::local};
   } catch (...) {
-    return {ERRCODE_INTERNAL_ERROR, nullptr, nullptr, nullptr, nullptr};
+    return {ERRCODE_INTERNAL_ERROR, nullptr, nullptr, nullptr, nullptr, Error::Origin::local};
   }
 }
 
 void raise(const PlainError &error) {
   const char *fallback = error.sqlerrcode == ERRCODE_OUT_OF_MEMORY ? "out of memory" : "unexpected failure";
-  ereport(ERROR, (errcode(error.sqlerrcode), errmsg_internal("%s", error.message ? error.message : fallback),
+  ereport_domain(ERROR, kDomains[static_cast<int>(error.origin)],
+                 (errcode(error.sqlerrcode), errmsg_internal("%s", error.message ? error.message : fallback),
                   error.detail ? errdetail_internal("%s", error.detail) : 0, error.hint ? errhint("%s", error.hint) : 0,
                   error.context ? errcontext_msg("%s", error.context) : 0));
   pg_unreachable();

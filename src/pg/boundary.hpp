@@ -15,13 +15,16 @@ namespace pagila_repl {
 struct PlainError {
   int sqlerrcode;
   char *message, *detail, *hint, *context;
+  Error::Origin origin;
 };
 
 // Empties the server's error stack and throws what was on top of it. Called after PG_END_TRY.
 [[noreturn]] void throw_server_error(ErrorData *caught);
 // Takes the current server error out of a PG_CATCH block, into memory that lives until throw_server_error.
 ErrorData *take_server_error();
-// Copies the exception being handled; never fails, at worst shortens.
+// The exception being handled, whatever it is: 53200 for a lack of memory, XX000 for what is no Error.
+Error current_error();
+// Copies it; never fails, at worst leaves fields out.
 PlainError plain_copy_of_current_exception();
 [[noreturn]] void raise(const PlainError &error);
 

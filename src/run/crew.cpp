@@ -166,6 +166,7 @@ Standing look() {
 Error error_of(const WorkerSlot &slot) {
   Error error(slot.sqlstate, slot.message, slot.detail, slot.hint);
   error.context = slot.context;
+  error.origin = slot.origin;
   return error;
 }
 

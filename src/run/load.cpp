@@ -127,7 +127,7 @@ void load(const LoadRequest &request, RunRecord &record) {
     build_stage(dump, stage, request, record);
   } catch (const Error &error) {
     // What the server misses first when the stage is gone says little.
-    if (error.sqlstate != "57014") in_transaction([&] { check_stage_is_there(stage); });
+    if (!is_cancel(error)) in_transaction([&] { check_stage_is_there(stage); });
     throw;
   }
   enter(record, Phase::publish);

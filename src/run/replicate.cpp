@@ -241,7 +241,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
     build_stage(source, stage, request, record, remarks);
   } catch (const Error &error) {
     // What the server misses first when the stage is gone says little.
-    if (error.sqlstate != "57014") in_transaction([&] { check_stage_is_there(stage); });
+    if (!is_cancel(error)) in_transaction([&] { check_stage_is_there(stage); });
     throw;
   }
   enter(record, Phase::publish);
@@ -256,7 +256,7 @@ void replicate(const ReplicateRequest &request, RunRecord &record) {
     try {
       return pull(request, record);
     } catch (const Error &error) {
-      if (error.sqlstate != "40001" || i == kTries) throw;
+      if (error.sqlstate != "40001" || error.origin != Error::Origin::source || i == kTries) throw;
       warn(error.message + "; the run starts again");
     }
     for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);

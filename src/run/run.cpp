@@ -129,10 +129,7 @@ std::pair<RunStatus, Error> how_it_ended(const Error &error) {
   return {RunStatus::cancelled, Error("57014", "the run was cancelled", error.detail, error.hint)};
 }
 
-bool is_cancel(const Error &error) {
-  return error.sqlstate == "57014" && error.message.compare(0, 6, "source") != 0 &&
-         error.message.compare(0, 6, "target") != 0;
-}
+bool is_cancel(const Error &error) { return error.sqlstate == "57014" && error.origin == Error::Origin::local; }
 
 void tell(const std::string &text) {
   const char *message = text.c_str();

@@ -1,6 +1,7 @@
 // The shared memory of a leader and its workers.
 #pragma once
 
+#include "core/error.hpp"
 #include "core/work_queue.hpp"
 #include "pg/server.hpp"
 
@@ -22,6 +23,7 @@ struct WorkerSlot {
   bool refused;  // the source had no connection for it
   char sqlstate[6];
   char message[1024], detail[4096], hint[1024], context[2048], step_started[64];
+  Error::Origin origin;  // of the error
 };
 
 // What a verification found. Written by who took the item, read by the leader once all is done.

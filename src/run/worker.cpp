@@ -5,6 +5,7 @@
 #include "core/packed_text.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
+#include "pg/fixed_text.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/source_content.hpp"
@@ -31,11 +32,6 @@ namespace pagila_repl {
 
 namespace {
 
-template <size_t size>
-void put(char (&field)[size], const std::string &text) {
-  strlcpy(field, text.c_str(), size);
-}
-
 void set_state(const WorkSegment &shared, int slot, WorkerSlot::State state, bool refused = false) {
   LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
   shared.slots[slot].state = state;
@@ -60,12 +56,13 @@ void give_back(const WorkSegment &shared, int item) {
 void fail(const WorkSegment &shared, int slot, const Error &error, const std::string &step_started) {
   WorkerSlot &own = shared.slots[slot];
   LWLockAcquire(&shared.work->lock, LW_EXCLUSIVE);
-  put(own.sqlstate, error.sqlstate);
-  put(own.message, error.message);
-  put(own.detail, error.detail);
-  put(own.hint, error.hint);
-  put(own.context, error.context);
-  put(own.step_started, step_started);
+  put_text(own.sqlstate, error.sqlstate);
+  put_text(own.message, error.message);
+  put_text(own.detail, error.detail);
+  put_text(own.hint, error.hint);
+  put_text(own.context, error.context);
+  put_text(own.step_started, step_started);
+  own.origin = error.origin;
   own.state = WorkerSlot::failed;
   shared.work->stopped = true;
   LWLockRelease(&shared.work->lock);
@@ -102,6 +99,7 @@ class SourceLink {
 };
 
 void work(const WorkSegment &shared, int slot) {
+  PR_FAULT("worker");
   PullJob job = decode_pull_job({shared.job, shared.work->job_size});
   std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
   use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
@@ -122,12 +120,8 @@ void work(const WorkSegment &shared, int slot) {
         continue;
       }
       doer.perform(item, number, source);
-    } catch (const Error &error) {
-      return fail(shared, slot, error, doer.step_started());
-    } catch (const std::bad_alloc &) {
-      return fail(shared, slot, Error("53200", "out of memory"), doer.step_started());
-    } catch (const std::exception &error) {
-      return fail(shared, slot, Error("XX000", error.what()), doer.step_started());
+    } catch (...) {
+      return fail(shared, slot, current_error(), doer.step_started());
     }
     set_item(shared, slot, -1);
     finish_item(shared, number);
@@ -212,8 +206,8 @@ void ItemDoer::verify(const WorkItem &item, int number, Connection &source) {
   VerifiedSlot &slot = shared_.verified[number];
   slot.rows = here.rows;
   slot.source_rows = there.rows;
-  put(slot.hash, here.hash);
-  put(slot.source_hash, there.hash);
+  put_text(slot.hash, here.hash);
+  put_text(slot.source_hash, there.hash);
   record_content_hash(job_.run_id, item.schema, item.object, here.hash);
   record(item, number, here.rows, {});
   PR_FAULT("verify");
@@ -313,11 +307,17 @@ void pagila_repl_worker_main(Datum segment_handle) {
   LWLockRegisterTranche(shared.work->tranche, "pagila_repl");
   BackgroundWorkerInitializeConnectionByOid(shared.work->database, shared.work->owner, 0);
   entry([slot] {
-    in_transaction([] {
-      stay_small();
-      // The processes are shared out already.
-      execute("SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '0', false)");
-    });
-    work(shared, slot);
+    try {
+      in_transaction([] {
+        stay_small();
+        // The processes are shared out already.
+        execute("SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '0', false)");
+      });
+      work(shared, slot);
+    } catch (...) {
+      // Else the leader would only see it go.
+      fail(shared, slot, current_error(), {});
+      throw;
+    }
   });
 }

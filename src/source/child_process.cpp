@@ -213,7 +213,8 @@ void ChildProcess::check_stall() {
   activity_ = activity;
   if (stall_ms_ > 0 && now_ms() - active_at_ms_ > stall_ms_)
     throw Error("57014", "source stalled: " + name_ + " has done nothing for " + std::to_string(stall_ms_) + " ms", {},
-                "See the setting pagila_repl.stall_timeout.");
+                "See the setting pagila_repl.stall_timeout.")
+        .from(Error::Origin::source);
 }
 
 // True if there was something.

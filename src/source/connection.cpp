@@ -166,9 +166,7 @@ std::vector<Row> Connection::receive() {
       case PGRES_COMMAND_OK:
       case PGRES_EMPTY_QUERY: break;
       case PGRES_FATAL_ERROR: fail(result.get());
-      default:
-        throw Error("08P01", std::string(name_of(server_.peer)) + ": it copies where it should not")
-            .within("server \"" + server_.name + "\"");
+      default: throw senseless(server_, "it copies where it should not");
     }
   }
   return rows;
@@ -197,7 +195,7 @@ void Connection::begin_copy(const std::string &copy_statement) {
   Result result = next_result();
   if (result && PQresultStatus(result.get()) == PGRES_COPY_OUT) return;
   if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) fail(result.get());
-  throw Error("08P01", "source: COPY gave no rows").within("server \"" + server_.name + "\"");
+  throw senseless(server_, "COPY gave no rows");
 }
 
 // PQgetlineAsync, old as it is, copies rows straight into our buffer and hands over large ones in parts; PQgetCopyData
@@ -299,10 +297,7 @@ void Connection::wait_for(int events, int64_t &since_ms) {
   } else if (steady_ms() >= until) {
     close();
     if (connect_until_ms_ != 0) throw connect_timed_out(server_);
-    throw Error("57014",
-                std::string(name_of(server_.peer)) + " stalled: no data for " + as_seconds(stall_timeout_setting()), {},
-                "See the setting pagila_repl.stall_timeout.")
-        .within("server \"" + server_.name + "\"");
+    throw stalled(server_, "no data for " + as_seconds(stall_timeout_setting()));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "core/dump_command.hpp"
 #include "core/dump_reader.hpp"
 #include "pg/boundary.hpp"
+#include "pg/fixed_text.hpp"
 #include "settings.hpp"
 #include "source/child_process.hpp"
 #include "source/planner.hpp"
@@ -30,9 +31,9 @@ std::vector<std::string> environment(const std::string &password) {
 
 std::string shown(const Complaint &complaint, const std::string &password) {
   const char *bytes = complaint.raw().c_str();
-  int length = static_cast<int>(complaint.raw().size());
+  auto length = static_cast<int>(whole_characters(complaint.raw(), complaint.raw().size()));
   bool is_valid = guarded([=] { return pg_verifymbstr(bytes, length, true); });
-  return complaint.text(password, is_valid, GetDatabaseEncoding() == PG_UTF8);
+  return complaint.text(password, is_valid, GetDatabaseEncoding() == PG_UTF8, whole_characters);
 }
 
 //
@@ -107,7 +108,8 @@ class PrintedShape : public ByteSource {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
     std::string reason = shown(child_.complaint(), password_);
     throw Error(complaint_sqlstate(child_.complaint().raw()), "pg_dump failed",
-                reason.empty() ? describe(status) : reason);
+                reason.empty() ? describe(status) : reason)
+        .from(Error::Origin::source);
   }
   bool ended() const { return ended_; }
 

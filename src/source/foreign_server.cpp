@@ -172,6 +172,8 @@ void pin(SourceServer &server, const Reached &reached) {
   }
 }
 
+Error::Origin origin_of(Peer peer) { return peer == Peer::target ? Error::Origin::target : Error::Origin::source; }
+
 const char *name_of(Peer peer) {
   switch (peer) {
     case Peer::source: return "source";

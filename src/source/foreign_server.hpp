@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.hpp"
 #include "pg/server.hpp"
 
 namespace pagila_repl {
@@ -15,7 +16,8 @@ enum class Peer {
   target,  // it is asked to copy this database, and runs nothing here
   either   // it is asked which database it is
 };
-const char *name_of(Peer peer);  // as messages begin: source, target, server
+const char *name_of(Peer peer);      // as messages begin: source, target, server
+Error::Origin origin_of(Peer peer);  // of what it says; one that is either is like a source: it is asked
 
 struct SourceServer {
   std::string name;

@@ -48,7 +48,7 @@ void give_way(Connection &source, const Error &failure, int64_t until_ms) {
   Error error("55P03", "could not lock the tables of the source within " + std::to_string(kPatienceSeconds) + "s",
               detail, "Run it again when nobody alters them.");
   error.context = failure.context;
-  throw error;
+  throw error.from(failure.origin);
 }
 
 }  // namespace pagila_repl

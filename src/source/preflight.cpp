@@ -93,7 +93,7 @@ void look_at_tables(Connection &source, const SourceCatalog &catalog, Findings &
   for (const SourceTable &table : catalog.tables)
     if (!table.refused_because.empty())
       found.error(
-          "table", table.refused_because.rfind("it is unlogged", 0) == 0 ? "55000" : "42501",
+          "table", table.refused_sqlstate,
           "table \"" + table.name.schema + "." + table.name.name + "\" cannot be read: " + table.refused_because,
           "Let the role read all of it, or leave it out.");
   constexpr const char *kUnreadable = R"(

@@ -2,6 +2,8 @@
 
 #include "source/read_catalog.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "source/answer.hpp"
@@ -32,13 +34,27 @@ SELECT c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::pg_catalog.o
        COALESCE(pg_catalog.pg_relation_size(c.oid), 0)
          + COALESCE(pg_catalog.pg_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
        c.reltuples,
-       CASE WHEN NOT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') THEN 'no USAGE on its schema'
-            WHEN NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN 'no SELECT on it'
-            WHEN pg_catalog.row_security_active(c.oid) THEN 'row security would hide rows of it'
-            WHEN c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()
-            THEN 'it is unlogged, and the source is a standby'
+       CASE WHEN NOT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') THEN 1
+            WHEN NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN 2
+            WHEN pg_catalog.row_security_active(c.oid) THEN 3
+            WHEN c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery() THEN 4
+            ELSE 0
        END
   FROM relation c WHERE c.relkind = 'r' ORDER BY bytes DESC, c.nspname, c.relname)";
+
+// Why a table cannot be read, by the numbers that the query gives.
+struct Refusal {
+  const char *because, *sqlstate;
+};
+constexpr Refusal kRefusals[] = {{"", ""},
+                                 {"no USAGE on its schema", "42501"},
+                                 {"no SELECT on it", "42501"},
+                                 {"row security would hide rows of it", "42501"},
+                                 {"it is unlogged, and the source is a standby", "55000"}};
+
+const Refusal &refusal_numbered(int64_t number) {
+  return kRefusals[std::clamp<int64_t>(number, 0, std::size(kRefusals) - 1)];
+}
 
 constexpr const char *kColumns = R"(
 SELECT a.attrelid, a.attname FROM relation c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
@@ -130,7 +146,9 @@ std::vector<SourceTable> read_tables(Connection &source, const Wanted &wanted, W
     table.name = name_in(row, 2);
     table.bytes = static_cast<uint64_t>(number_in(row, 4));
     table.rows_estimate = real_in(row, 5);
-    table.refused_because = optional_text_in(row, 6);
+    const Refusal &refusal = refusal_numbered(number_in(row, 6));
+    table.refused_because = refusal.because;
+    table.refused_sqlstate = refusal.sqlstate;
     table.columns = columns[text_in(row, 0)];
     table.text_because = source.server().trusted ? text[text_in(row, 0)] : "server is not trusted";
     tables.push_back(table);

@@ -30,7 +30,11 @@ std::string clean(const char *text) {
   return escape_controls(kept, is_utf8) + (fits ? "" : "...");
 }
 
-std::string place(const SourceServer &server) { return "server " + ("\"" + server.name + "\""); }
+// An error of the other side, seen from here.
+Error of(const SourceServer &server, const Error &error) {
+  return error.within("server \"" + server.name + "\"").from(origin_of(server.peer));
+}
+
 std::string who(const SourceServer &server) { return std::string(name_of(server.peer)) + ": "; }
 
 }  // namespace
@@ -45,21 +49,20 @@ Error statement_error(pg_conn *connection, const pg_result *result, const Source
               clean(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL)),
               clean(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT)));
   std::string context = clean(PQresultErrorField(result, PG_DIAG_CONTEXT));
-  return context.empty() ? error.within(place(server)) : error.within(who(server) + context).within(place(server));
+  return of(server, context.empty() ? error : error.within(who(server) + context));
 }
 
 Error connection_error(pg_conn *connection, const SourceServer &server) {
   std::string reason = one_line(PQerrorMessage(connection));
   // The second is said of a buffer, and then that the connection is out of step.
   if (reason.find("out of memory") != std::string::npos || reason.find("cannot allocate memory") != std::string::npos)
-    return Error("53200", std::string("out of memory for what the ") + name_of(server.peer) + " sent")
-        .within(place(server));
+    return of(server, Error("53200", std::string("out of memory for what the ") + name_of(server.peer) + " sent"));
   const char *state = "08006";
   for (const char *mark : {"lost synchronization", "do not agree with length", "unexpected", "insufficient data"})
     if (reason.find(mark) != std::string::npos &&
         reason.find("closed the connection unexpectedly") == std::string::npos)
       state = "08P01";
-  return Error(state, who(server) + "connection lost", clean(reason.c_str())).within(place(server));
+  return of(server, Error(state, who(server) + "connection lost", clean(reason.c_str())));
 }
 
 Error connect_error(pg_conn *connection, const SourceServer &server) {
@@ -69,15 +72,22 @@ Error connect_error(pg_conn *connection, const SourceServer &server) {
     hint = "A superuser may set the server's option channel_binding to 'prefer'.";
   else if (failure.message.find("root certificate file") != std::string::npos)
     hint = "Name the file that holds its certificate authority in the server's option sslrootcert.";
-  return Error(error_state(failure.sqlstate, "08001"), who(server) + clean(failure.message.c_str()),
-               clean(failure.detail.c_str()), hint)
-      .within(place(server));
+  return of(server, Error(error_state(failure.sqlstate, "08001"), who(server) + clean(failure.message.c_str()),
+                          clean(failure.detail.c_str()), hint));
 }
 
 Error connect_timed_out(const SourceServer &server) {
-  return Error("08001", who(server) + "no connection within the time allowed", {},
-               "See the setting pagila_repl.connect_timeout and the option connect_timeout of servers.")
-      .within(place(server));
+  return of(server, Error("08001", who(server) + "no connection within the time allowed", {},
+                          "See the setting pagila_repl.connect_timeout and the option connect_timeout of servers."));
+}
+
+Error stalled(const SourceServer &server, const std::string &silence) {
+  return of(server, Error("57014", std::string(name_of(server.peer)) + " stalled: " + silence, {},
+                          "See the setting pagila_repl.stall_timeout."));
+}
+
+Error senseless(const SourceServer &server, const std::string &what) {
+  return of(server, Error("08P01", who(server) + what));
 }
 
 }  // namespace pagila_repl

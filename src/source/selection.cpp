@@ -72,7 +72,7 @@ std::vector<Row> query_with_pattern(Connection &source, const std::string &sql, 
     return source.query(sql, parameters);
   } catch (const Error &error) {
     if (error.sqlstate != "2201B") throw;
-    throw Error("42601", "invalid pattern \"" + pattern + "\"", error.message,
+    throw Error("42601", "invalid pattern \"" + pattern + "\"", "Reason: " + error.message + ".",
                 "Characters other than * and ? mean in a pattern what they mean in a regular expression.");
   }
 }

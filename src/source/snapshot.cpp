@@ -10,6 +10,7 @@
 #include "pg/transaction.hpp"
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
+#include "source/remote_error.hpp"
 
 namespace pagila_repl {
 
@@ -69,13 +70,16 @@ Snapshot take_snapshot(const SourceServer &server, const Selection &selection, c
     if (are_all_there && snapshot.catalog.signature == before.signature) {
       if (!can_export_snapshot(snapshot.catalog)) return snapshot;
       snapshot.id = source.query_value("SELECT pg_catalog.pg_export_snapshot()").value_or("");
-      if (!is_snapshot_id(snapshot.id)) throw Error("08P01", "the source gave no snapshot");
+      if (!is_snapshot_id(snapshot.id)) throw senseless(server, "it gave no snapshot");
       return snapshot;
     }
     source.execute("ROLLBACK");
   }
-  throw Error("55000", "the tables of the source were changed while they were being locked", "schema_changed",
-              "Run it again when nobody creates, drops or alters tables there.");
+  throw Error("55000", "the tables of the source were changed while they were being locked",
+              "Between reading and locking them others created, dropped or altered some, " + std::to_string(kTries) +
+                  " times in a row.",
+              "Run it again when nobody creates, drops or alters tables there.")
+      .from(Error::Origin::source);
 }
 
 std::unique_ptr<Connection> join_snapshot(const SourceServer &server, const std::string &id,

@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "core/utf8.hpp"
+
 namespace pagila_repl {
 namespace {
+
+size_t whole_in_utf8(const std::string &text, size_t limit) { return clip_utf8(text, limit).size(); }
 
 std::string shown(const std::string &said, const std::string &secret = {}, bool valid = true, bool is_utf8 = true) {
   Complaint complaint;
   complaint.add(said);
-  return complaint.text(secret, valid, is_utf8);
+  return complaint.text(secret, valid, is_utf8, whole_in_utf8);
 }
 
 TEST(Complaint, IsOneLineWithoutControlCharacters) {
@@ -37,12 +41,21 @@ TEST(Complaint, IsCutBetweenCharacters) {
   EXPECT_EQ(text, "x" + std::string(1022, 'y') + "...");
 }
 
+// Other encodings have other characters: here each has two bytes.
+TEST(Complaint, IsCutBetweenCharactersOfOtherEncodings) {
+  Complaint complaint;
+  for (int i = 0; i < 600; i++) complaint.add("\xb0\xa1");
+  std::string text =
+      complaint.text({}, true, false, [](const std::string &, size_t limit) { return (limit - 1) / 2 * 2; });
+  EXPECT_EQ(text.size(), 1022u + 3u);
+}
+
 TEST(Complaint, KeepsTheErrorAmongWarnings) {
   std::string warnings;
   for (int i = 0; i < 1000; i++) warnings += "pg_dump: warning: number " + std::to_string(i) + "\n";
   Complaint complaint;
   for (char c : warnings + "pg_dump: error: this\n" + warnings) complaint.add({&c, 1});
-  EXPECT_EQ(complaint.text({}, true, true).find("pg_dump: error: this pg_dump: warning: number 0 "), 0u);
+  EXPECT_EQ(complaint.text({}, true, true, whole_in_utf8).find("pg_dump: error: this pg_dump: warning: number 0 "), 0u);
   EXPECT_LE(complaint.raw().size(), 4096u);
 }
 
