@@ -227,7 +227,7 @@ bool do_one_here(ItemDoer &doer, const std::vector<WorkItem> &items, bool only_s
   const WorkItem &item = items[static_cast<size_t>(number)];
   try {
     doer.perform(item, number, &holder);
-  } catch (const Error &) {
+  } catch (...) {
     if (!doer.step_started().empty()) record.failed_in(step_of(item), doer.step_started());
     throw;
   }
@@ -262,6 +262,7 @@ void watch(const std::vector<WorkItem> &items, const PullJob &job, const RunStep
   HolderCheck check(holder);
   bool is_source_read = false;
   for (;;) {
+    PR_FAULT("watch");
     expect_news();
     Standing standing = look();
     if (standing.failed >= 0) check.after_failure(crew.shared.slots[standing.failed].sqlstate);
@@ -330,12 +331,13 @@ Harvest do_items(const std::vector<WorkItem> &items, const PullJob &job, int ask
     crew.started = 0;
     dsm_detach(crew.shared.segment);
     return result;
-  } catch (const Error &error) {
+  } catch (...) {
+    // Whatever it is: the stage they work on is about to be dropped.
     stop_workers();
     wait_until_gone();
     crew.started = 0;
     dsm_detach(crew.shared.segment);
-    throw in_seen_names(error, stage);
+    throw in_seen_names(current_error(), stage);
   }
 }
 

@@ -43,32 +43,38 @@ volatile sig_atomic_t timed_out = false;
 volatile TimestampTz told_at = 0;
 constexpr int kSameSignalMs = 500;
 
+// How the end of the run is dealt with: while it is recorded nothing but a second SIGTERM stops this process.
+volatile sig_atomic_t is_ending = false;
+volatile sig_atomic_t is_uncancellable = false;
+volatile sig_atomic_t told_while_ending = false;
+
 bool is_told_again() {
   return termination_requested && TimestampDifferenceExceeds(told_at, GetCurrentTimestamp(), kSameSignalMs);
 }
 
-// Nothing is waited for any more.
-void on_sigterm_at_end(SIGNAL_ARGS) {
-  if (!termination_requested || is_told_again()) die(postgres_signal_arg);
+void cancel_what_is_done() {
+  InterruptPending = true;
+  QueryCancelPending = true;
+  SetLatch(MyLatch);
 }
 
 void on_sigterm(SIGNAL_ARGS) {
   int saved_errno = errno;
   if (is_told_again()) die(postgres_signal_arg);
-  if (!termination_requested) told_at = GetCurrentTimestamp();
+  bool is_first = !termination_requested;
+  if (is_first) told_at = GetCurrentTimestamp();
   termination_requested = true;
-  InterruptPending = true;
-  QueryCancelPending = true;
-  SetLatch(MyLatch);
+  // What has ended the run does not end the cleaning up as well.
+  if (is_ending && is_first) told_while_ending = true;
+  if (!is_uncancellable && (is_first || !is_ending)) cancel_what_is_done();
   errno = saved_errno;
 }
 
 // Runs in the handler of SIGALRM.
 void on_timeout() {
+  if (is_ending) return;
   timed_out = true;
-  InterruptPending = true;
-  QueryCancelPending = true;
-  SetLatch(MyLatch);
+  cancel_what_is_done();
 }
 
 void run(RequestKind kind, std::string_view request) {
@@ -92,14 +98,14 @@ void run_job(JobOrder order) {
   std::optional<JobRequest> request;
   try {
     request = in_transaction([&] { return request_of(*job, order.run.run_id); });
-  } catch (const Error &error) {
-    return fail_run(*job, order.run.run_id, error);
+  } catch (...) {
+    return fail_run(*job, order.run.run_id, current_error());
   }
   try {
     run(request->kind, request->bytes);
-  } catch (const Error &error) {
+  } catch (...) {
     // If the run was not recorded: it may be that someone called for one of this job at the same moment.
-    std::pair<RunStatus, Error> end = how_it_ended(error);
+    std::pair<RunStatus, Error> end = how_it_ended(current_error());
     in_transaction([&] { record_failed_start(*job, end.first, end.second); });
     throw;
   }
@@ -133,12 +139,16 @@ void limit_run(int milliseconds) {
 bool is_timed_out() { return timed_out; }
 
 void ignore_cancel() {
+  is_ending = is_uncancellable = true;
   pqsignal(SIGINT, SIG_IGN);
-  pqsignal(SIGTERM, on_sigterm_at_end);
   QueryCancelPending = false;
 }
 
-void accept_cancel() { pqsignal(SIGINT, StatementCancelHandler); }
+void accept_cancel() {
+  is_uncancellable = false;
+  pqsignal(SIGINT, StatementCancelHandler);
+  if (told_while_ending) cancel_what_is_done();
+}
 
 }  // namespace pagila_repl
 

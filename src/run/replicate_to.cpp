@@ -169,9 +169,9 @@ class Followed {
   RemoteRun ask() {
     try {
       return look_there(*target_, id_);
-    } catch (const Error &error) {
-      if (is_cancel(error)) throw;
-      Error lost = error;
+    } catch (...) {
+      Error lost = current_error();
+      if (is_cancel(lost)) throw;
       if (!target_->is_idle()) lost.sqlstate = "08006";
       lost.detail += (lost.detail.empty() ? "" : "\n") + ("Whether " + name()) + " goes on is not known.";
       lost.hint = "Look at pagila_repl.run there.";

@@ -3,7 +3,6 @@
 #include "run/run.hpp"
 
 #include <algorithm>
-#include <new>
 
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
@@ -27,15 +26,22 @@ namespace {
 
 bool begun = false;
 
-// It is of no use any more. If this fails the launcher or the next run does it.
+// It is of no use any more. If this fails the launcher or the next run does it. A cancel may end it, but nothing else.
 void drop_what_it_built(const RunRecord &record) {
   accept_cancel();
   try {
     for (const std::string &remark : drop_own_leftovers(record.id())) warn(remark);
     forget_replaced_copies();
-  } catch (const Error &error) {
-    warn("what the run built is left for the launcher or the next run to remove: " + error.message);
+  } catch (...) {
+    ignore_cancel();
+    warn("what the run built is left for the launcher or the next run to remove: " + current_error().message);
   }
+  ignore_cancel();
+}
+
+void record_end(RunRecord &record, RunStatus status, const Error &error) {
+  PR_FAULT("record");
+  record.ended(status, error);
 }
 
 // Who holds a lock that the server has waited for in vain, as far as it can still be seen.
@@ -43,7 +49,7 @@ void name_holders(Error &error) {
   if (error.sqlstate != "55P03" || !error.detail.empty()) return;
   try {
     error.detail = in_transaction([] { return who_is_in_the_way({}); });
-  } catch (const Error &) {
+  } catch (...) {
     // The error itself matters more.
   }
 }
@@ -55,13 +61,13 @@ void end(RunRecord &record, const Error &error) {
   auto [status, recorded] = how_it_ended(error);
   name_holders(recorded);
   try {
-    record.ended(status, recorded);
-    drop_what_it_built(record);
-  } catch (const Error &) {
+    record_end(record, status, recorded);
+  } catch (...) {
     // On a full disk there is room for the record only once the stage is gone.
     drop_what_it_built(record);
-    record.ended(status, recorded);
+    return record_end(record, status, recorded);
   }
+  drop_what_it_built(record);
 }
 
 }  // namespace
@@ -88,12 +94,8 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
     in_transaction([] { check_version(); });
     PR_FAULT("connect");
     course(record);
-  } catch (const Error &error) {
-    end(record, error);
-  } catch (const std::bad_alloc &) {
-    end(record, Error("53200", "out of memory"));
-  } catch (const std::exception &error) {
-    end(record, Error("XX000", error.what()));
+  } catch (...) {
+    end(record, current_error());
   }
 }
 
@@ -152,8 +154,8 @@ void clean(RunRecord &record) {
   try {
     for (const std::string &remark : drop_own_leftovers(record.id())) record.append_message(remark);
     forget_replaced_copies();
-  } catch (const Error &error) {
-    warn("the replaced copy is left for the launcher or the next run to remove: " + error.message);
+  } catch (...) {
+    warn("the replaced copy is left for the launcher or the next run to remove: " + current_error().message);
   }
 }
 

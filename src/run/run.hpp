@@ -39,13 +39,16 @@ bool has_begun_run();
 void limit_run(int milliseconds);
 bool is_timed_out();
 
-// The leader's signals: was SIGTERM the reason for the cancel error; nothing may cancel the recording of the end. While
-// cancels are ignored lock_timeout has no effect, since the server delivers it the same way.
+// Whether SIGTERM was the reason for the cancel error.
 bool is_termination_requested();
 // What is recorded of a run that this error has ended, the reason of the cancel error being known to this process.
 std::pair<RunStatus, Error> how_it_ended(const Error &error);
-// Whether an error is the cancel error of this process, and not one that another server says or that tells of its silence.
+// Whether an error is the cancel error of this process or a worker, and not one that another server says or that tells of
+// its silence.
 bool is_cancel(const Error &error);
+// From ignore_cancel on the run is at its end. No cancel, no time limit and no first SIGTERM stops what is done then, which
+// must be the recording of the end; what may be stopped stands between accept_cancel and ignore_cancel. While cancels are
+// ignored lock_timeout has no effect, since the server delivers it the same way.
 void ignore_cancel();
 void accept_cancel();
 

@@ -3,8 +3,8 @@
 #include "target/leftovers.hpp"
 
 #include <chrono>
+#include <exception>
 #include <map>
-#include <optional>
 
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
@@ -99,7 +99,7 @@ std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, Rel
 // of the run.
 template <class Body>
 std::string at_leftovers(const Leftovers &leftovers, Body body) {
-  std::optional<Error> failure;
+  std::exception_ptr failure;
   std::string reason;
   in_transaction([&] {
     as_extension_owner([&] {
@@ -111,12 +111,12 @@ std::string at_leftovers(const Leftovers &leftovers, Body body) {
       if (ours.size() < leftovers.oids.size()) return;
       try {
         in_subtransaction([&] { reason = body(); });
-      } catch (const Error &error) {
-        failure = error;
+      } catch (...) {
+        failure = std::current_exception();
       }
     });
   });
-  if (failure) throw *failure;
+  if (failure) std::rethrow_exception(failure);
   return reason;
 }
 
