@@ -15,6 +15,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/extension_parts.hpp"
+#include "target/foreign_code.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 #include "target/real_names.hpp"
@@ -422,6 +423,7 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
   ShapeMaker maker(plan, options, stage.carried);
   maker.make();
   stage.remarks = maker.remarks();
+  check_foreign_code(stage.stage_oids());
 
   set_local("search_path", "pg_catalog, pg_temp");
   set_local("default_tablespace", "");

@@ -1,0 +1,77 @@
+// Finds code of others that a copy would call.
+
+#include "target/foreign_code.hpp"
+
+#include "core/error.hpp"
+#include "pg/spi.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+// What is evaluated, and as whom: constraints, generated columns, indexes and statistics of tables, and materialized views. Then
+// what that uses, down to functions. A default is evaluated only when a row is inserted without the column.
+constexpr const char *kForeignCode = R"(
+WITH RECURSIVE relation AS (
+  SELECT oid, relowner, relkind FROM pg_catalog.pg_class
+   WHERE relnamespace = ANY ($1::oid[]) AND relkind IN ('r', 'p', 'm', 'i', 'I')
+), evaluated (relation, owner, classid, objid) AS (
+  SELECT COALESCE(i.indrelid, r.oid), r.relowner, 'pg_catalog.pg_class'::pg_catalog.regclass::oid, r.oid
+    FROM relation r LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = r.oid WHERE r.relkind <> 'm'
+  UNION
+  SELECT r.oid, r.relowner, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
+    FROM relation r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid
+  UNION
+  SELECT r.oid, r.relowner, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, f.oid
+    FROM relation r JOIN pg_catalog.pg_attrdef f ON f.adrelid = r.oid
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+  UNION
+  SELECT r.oid, r.relowner, 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid
+    FROM relation r JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = r.oid
+  UNION
+  SELECT r.oid, r.relowner, 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
+    FROM relation r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid WHERE r.relkind = 'm'
+  UNION
+  SELECT e.relation, e.owner, n.classid, n.objid
+    FROM evaluated e
+         CROSS JOIN LATERAL (
+           SELECT d.refclassid, d.refobjid FROM pg_catalog.pg_depend d
+            WHERE d.classid = e.classid AND d.objid = e.objid AND d.deptype = 'n' AND d.refobjid >= 16384
+              AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                   'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_cast'::pg_catalog.regclass)
+           UNION ALL
+           SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid FROM pg_catalog.pg_constraint k
+            WHERE e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND k.contypid = e.objid
+           UNION ALL
+           -- A view that is read, and what it calls.
+           SELECT v.classid, v.objid
+             FROM pg_catalog.pg_depend d
+                  JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind = 'v'
+                  JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid
+                  CROSS JOIN LATERAL (VALUES (d.refclassid, c.oid), (w.tableoid, w.oid)) v (classid, objid)
+            WHERE e.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.classid = e.classid AND d.objid = e.objid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid <> e.relation) n (classid, objid)
+), code (classid, objid, schema, owner) AS (
+  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, pronamespace, proowner FROM pg_catalog.pg_proc
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relnamespace, relowner FROM pg_catalog.pg_class WHERE relkind = 'v'
+)
+SELECT DISTINCT pg_catalog.format('%s of role "%s" would be evaluated for %s as role "%s"',
+         pg_catalog.pg_describe_object(e.classid, e.objid, 0), pg_catalog.pg_get_userbyid(c.owner),
+         pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, e.relation, 0),
+         pg_catalog.pg_get_userbyid(e.owner)) AS sentence
+  FROM evaluated e JOIN code c USING (classid, objid)
+ WHERE c.schema <> ALL ($1::oid[]) AND c.objid >= 16384 AND NOT pg_catalog.pg_has_role(c.owner, e.owner, 'USAGE')
+ ORDER BY 1)";
+
+}  // namespace
+
+void check_foreign_code(const std::vector<std::string> &stage_oids) {
+  std::string all;
+  for (const Row &row : query(kForeignCode, {array_literal(stage_oids)})) all += (all.empty() ? "" : "\n") + *row[0];
+  if (all.empty()) return;
+  throw Error("42501", "the copy depends on functions or views of roles that would gain the rights of others", all,
+              "Change the owner of these functions and views, or the owner of the tables.");
+}
+
+}  // namespace pagila_repl
