@@ -166,7 +166,7 @@ COMMENT ON COLUMN pagila_repl.managed_object.objid IS 'its OID there';
 COMMENT ON COLUMN pagila_repl.managed_object.schema_name IS
   'schema it is in; null for an object outside the schemas that came with the copy, such as a cast';
 COMMENT ON COLUMN pagila_repl.managed_object.identity IS 'what it was called';
-COMMENT ON COLUMN pagila_repl.managed_object.definition_hash IS 'hash of its catalog rows; null as schema_name';
+COMMENT ON COLUMN pagila_repl.managed_object.definition_hash IS 'hash of its catalog rows';
 COMMENT ON COLUMN pagila_repl.managed_object.statement_hash IS
   'of an enum or domain: hash of the statements that made it; equal statements leave it as it is';
 

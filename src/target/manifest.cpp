@@ -1,7 +1,7 @@
 // The manifest of the visible copies and the search for drift.
 //
-// An object's definition is the hash of its catalog rows (less what the server changes by itself). It knows no schema
-// names (regproc columns are taken as OIDs), so that a stage can be recorded before it is renamed.
+// An object's definition is the hash of its catalog rows, which definitions_sql derives. It knows no schema names, so that
+// a stage can be recorded before it is renamed.
 
 #include "target/manifest.hpp"
 
@@ -11,142 +11,11 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/content.hpp"
+#include "target/definitions.hpp"
 
 namespace pagila_repl {
 
 namespace {
-
-// (classid, objid, hash) of every object in the schemas $1 that is not an extension's.
-constexpr const char *kDefinitions = R"(
-WITH rel AS (
-  SELECT c.oid FROM pg_catalog.pg_class c
-   WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind <> 't'
-), part (classid, objid, text) AS (
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid,
-         ROW(c.relname, c.reltype, c.reloftype, c.relowner, c.relam, c.reltablespace, c.relpersistence, c.relkind,
-             c.relnatts, c.relchecks, c.relrowsecurity, c.relforcerowsecurity, c.relispopulated, c.relreplident,
-             c.relispartition, c.relacl, c.reloptions, c.relpartbound)::text
-    FROM pg_catalog.pg_class c WHERE c.oid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid,
-         ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated, a.attisdropped,
-             a.attislocal, a.attinhcount, a.attcollation, a.attacl, a.attoptions, a.attfdwoptions, a.attstattarget,
-             a.attstorage, a.attcompression)::text
-    FROM pg_catalog.pg_attribute a WHERE a.attrelid IN (SELECT oid FROM rel) AND a.attnum > 0
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, d.adrelid, ROW(d.adnum, d.adbin)::text
-    FROM pg_catalog.pg_attrdef d WHERE d.adrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, k.conrelid, k::text
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid,
-         ROW(i.indrelid, i.indisunique, i.indisprimary, i.indisclustered, i.indisvalid, i.indisreplident, i.indkey,
-             i.indcollation, i.indclass, i.indoption, i.indexprs, i.indpred)::text
-    FROM pg_catalog.pg_index i WHERE i.indexrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.tgrelid, t::text
-    FROM pg_catalog.pg_trigger t WHERE t.tgrelid IN (SELECT oid FROM rel) AND (NOT t.tgisinternal OR t.tgenabled <> 'O')
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, r.ev_class, r::text
-    FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, p.polrelid, p::text
-    FROM pg_catalog.pg_policy p WHERE p.polrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, h.inhrelid, h::text
-    FROM pg_catalog.pg_inherits h WHERE h.inhrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, s.seqrelid, s::text
-    FROM pg_catalog.pg_sequence s WHERE s.seqrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, f.ftrelid, f::text
-    FROM pg_catalog.pg_foreign_table f WHERE f.ftrelid IN (SELECT oid FROM rel)
-  UNION ALL
-  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid,
-         ROW(t.typname, t.typowner, t.typtype, t.typacl, t.typnotnull, t.typbasetype, t.typtypmod, t.typcollation,
-             t.typdefaultbin, t.typdefault, t.typinput::oid, t.typoutput::oid, t.typstorage)::text
-    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
-   WHERE t.typnamespace = ANY ($1::oid[])
-     -- Not the types that come with a table, and not array types.
-     AND (c.relkind IS NULL OR c.relkind = 'c') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
-  UNION ALL
-  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, e.enumtypid, ROW(e.enumsortorder, e.enumlabel)::text
-    FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid WHERE t.typnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, k.contypid, ROW(k.conname, k.convalidated, k.conbin)::text
-    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid
-   WHERE t.typnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid,
-         (pg_catalog.to_jsonb(p) - '{prosupport}'::text[])::text || ROW(p.prosupport::oid)::text
-    FROM pg_catalog.pg_proc p WHERE p.pronamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid,
-         (pg_catalog.to_jsonb(a) - '{aggfnoid,aggtransfn,aggfinalfn,aggcombinefn,aggserialfn,aggdeserialfn}'::text[]
-                                 - '{aggmtransfn,aggminvtransfn,aggmfinalfn}'::text[])::text
-         || ROW(a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid,
-                a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid)::text
-    FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc p ON p.oid = a.aggfnoid WHERE p.pronamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid,
-         (pg_catalog.to_jsonb(o) - '{oprcode,oprrest,oprjoin}'::text[])::text
-         || ROW(o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid)::text
-    FROM pg_catalog.pg_operator o WHERE o.oprnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid, o::text
-    FROM pg_catalog.pg_opclass o WHERE o.opcnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, o.oid, o::text
-    FROM pg_catalog.pg_opfamily o WHERE o.opfnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, m.amopfamily, m::text
-    FROM pg_catalog.pg_amop m JOIN pg_catalog.pg_opfamily o ON o.oid = m.amopfamily WHERE o.opfnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, m.amprocfamily,
-         ROW(m.amproclefttype, m.amprocrighttype, m.amprocnum, m.amproc::oid)::text
-    FROM pg_catalog.pg_amproc m JOIN pg_catalog.pg_opfamily o ON o.oid = m.amprocfamily
-   WHERE o.opfnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, o.oid, ROW(o.collname, o.collowner)::text
-    FROM pg_catalog.pg_collation o WHERE o.collnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, o.oid,
-         (pg_catalog.to_jsonb(o) - '{conproc}'::text[])::text || ROW(o.conproc::oid)::text
-    FROM pg_catalog.pg_conversion o WHERE o.connamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, o.oid, o::text
-    FROM pg_catalog.pg_statistic_ext o WHERE o.stxnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, o.oid, o::text
-    FROM pg_catalog.pg_ts_config o WHERE o.cfgnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, m.mapcfg, m::text
-    FROM pg_catalog.pg_ts_config_map m JOIN pg_catalog.pg_ts_config o ON o.oid = m.mapcfg
-   WHERE o.cfgnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, o.oid, o::text
-    FROM pg_catalog.pg_ts_dict o WHERE o.dictnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, o.oid,
-         ROW(o.prsname, o.prsstart::oid, o.prstoken::oid, o.prsend::oid, o.prsheadline::oid, o.prslextype::oid)::text
-    FROM pg_catalog.pg_ts_parser o WHERE o.prsnamespace = ANY ($1::oid[])
-  UNION ALL
-  SELECT 'pg_catalog.pg_ts_template'::pg_catalog.regclass, o.oid,
-         ROW(o.tmplname, o.tmplinit::oid, o.tmpllexize::oid)::text
-    FROM pg_catalog.pg_ts_template o WHERE o.tmplnamespace = ANY ($1::oid[])
-), described AS (
-  SELECT classid, objid, text FROM part
-  UNION ALL
-  SELECT d.classoid, d.objoid, ROW(d.objsubid, d.description)::text
-    FROM pg_catalog.pg_description d
-   WHERE (d.classoid, d.objoid) IN (SELECT classid, objid FROM part)
-)
-SELECT classid, objid, pg_catalog.md5(pg_catalog.string_agg(text, E'\n' ORDER BY text COLLATE pg_catalog."C")) AS hash
-  FROM described d
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                    WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
- GROUP BY classid, objid)";
 
 // Objects outside the schemas $1 that depend on something in them (but the types $2): what it is, how to drop it (null:
 // only with data).
@@ -211,16 +80,37 @@ SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.o
        LEFT JOIN pg_catalog.pg_attrdef f ON o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = o.objid
  ORDER BY 3)";
 
+// What is defined otherwise than the manifest says, as (what, identity). $1: OIDs of the schemas, $2: their names.
+constexpr const char *kChanged = R"(
+, managed AS (
+  SELECT m.*, m.schema_name IS NULL
+                AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = m.classid AND d.objid = m.objid) AS is_there
+    FROM pagila_repl.managed_object m
+   WHERE m.run_id IN (SELECT run_id FROM pagila_repl.copy WHERE schema_name = ANY ($2::name[]))
+     AND (m.schema_name = ANY ($2::name[]) OR m.schema_name IS NULL AND m.definition_hash IS NOT NULL)
+     AND (m.schema_name IS NULL
+          OR EXISTS (SELECT FROM pagila_repl.copy c WHERE c.run_id = m.run_id AND c.schema_name = m.schema_name))
+), changed AS (
+  SELECT CASE WHEN m.objid IS NULL THEN 'unmanaged' WHEN n.objid IS NULL THEN 'dropped' ELSE 'altered' END AS what,
+         COALESCE(m.identity, pg_catalog.pg_describe_object(n.classid, n.objid, 0)) AS identity,
+         COALESCE(n.hash, m.definition_hash) AS hash,
+         EXISTS (SELECT FROM pg_catalog.pg_index i
+                  WHERE i.indexrelid = n.objid AND n.classid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS is_index
+    FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
+   WHERE (n.hash IS DISTINCT FROM m.definition_hash OR n.schema_name IS DISTINCT FROM m.schema_name)
+     -- What is in no schema was made by someone else, or is about another copy.
+     AND (n.objid IS NOT NULL OR NOT m.is_there) AND (m.objid IS NOT NULL OR n.schema_name IS NOT NULL)
+)
+SELECT what, identity FROM changed c
+ -- REINDEX CONCURRENTLY makes the same index again.
+ WHERE NOT EXISTS (SELECT FROM changed o
+                    WHERE o.identity = c.identity AND o.hash = c.hash AND (o.is_index OR c.is_index)
+                      AND (o.what, c.what) IN (('unmanaged', 'dropped'), ('dropped', 'unmanaged')))
+ ORDER BY 2)";
+
 void find_changed_objects(const std::string &oids, const std::string &names, Drift &drift) {
   std::vector<Row> rows = as_extension_owner([&] {
-    return query(std::string("WITH now AS (") + kDefinitions + R"(), managed AS (
-        SELECT m.* FROM pagila_repl.managed_object m JOIN pagila_repl.copy c USING (run_id, schema_name)
-         WHERE m.schema_name = ANY ($2::name[]))
-      SELECT CASE WHEN m.objid IS NULL THEN 'unmanaged' WHEN n.objid IS NULL THEN 'dropped' ELSE 'altered' END,
-             COALESCE(m.identity, pg_catalog.pg_describe_object(n.classid, n.objid, 0))
-        FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
-       WHERE n.hash IS DISTINCT FROM m.definition_hash ORDER BY 2)",
-                 {oids, names});
+    return query("WITH now AS (" + definitions_sql() + ")" + kChanged, {oids, names});
   });
   for (const Row &row : rows) {
     if (*row[0] == "unmanaged")
@@ -244,14 +134,20 @@ void write_objects(const Stage &stage, const std::string &run) {
     execute(
         "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, schema_name, identity, definition_hash)"
         " SELECT $2::bigint, classid, objid, $3, " +
-            seen(stage, "pg_catalog.pg_describe_object(classid, objid, 0)") + ", hash FROM (" + kDefinitions + ") o",
+            seen(stage, "pg_catalog.pg_describe_object(classid, objid, 0)") + ", hash FROM (" + definitions_sql() +
+            ") o WHERE schema_name IS NOT NULL",
         {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
   // Nobody else can depend on a stage, so these came with it.
   for (const Row &row : query(kDependents, {array_literal(stage.stage_oids()), "{}"}))
     execute(
         "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
-        " VALUES ($1::bigint, $2::oid, $3::oid, $4)",
+        " VALUES ($1::bigint, $2::oid, $3::oid, " +
+            seen(stage, "$4::text") + ")",
         {run, row[0], row[1], row[2]});
+  execute(
+      "UPDATE pagila_repl.managed_object m SET definition_hash = o.hash FROM (" + definitions_sql() +
+          ") o WHERE m.run_id = $2::bigint AND m.classid = o.classid AND m.objid = o.objid AND m.schema_name IS NULL",
+      {array_literal(stage.stage_oids()), run});
 }
 
 // Carried types are in the live schemas still.
@@ -309,10 +205,11 @@ std::vector<std::string> oids_of(const std::vector<std::string> &schemas) {
 }
 
 std::string altered_objects_sql() {
-  return std::string("WITH now AS (") + kDefinitions + R"()
+  return "WITH now AS (" + definitions_sql() + R"()
     SELECT n.objid FROM now n LEFT JOIN (pagila_repl.managed_object m JOIN pagila_repl.copy USING (run_id, schema_name))
                                      ON m.classid = n.classid AND m.objid = n.objid
-     WHERE n.hash IS DISTINCT FROM m.definition_hash)";
+     WHERE n.schema_name IS NOT NULL
+       AND (n.hash IS DISTINCT FROM m.definition_hash OR n.schema_name IS DISTINCT FROM m.schema_name))";
 }
 
 void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried,
@@ -365,44 +262,13 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
 
 std::string catalog_signature() {
   std::string sql;
-  for (const char *catalog : {"pg_class",
-                              "pg_attribute",
-                              "pg_attrdef",
-                              "pg_constraint",
-                              "pg_index",
-                              "pg_trigger",
-                              "pg_rewrite",
-                              "pg_policy",
-                              "pg_inherits",
-                              "pg_sequence",
-                              "pg_type",
-                              "pg_enum",
-                              "pg_proc",
-                              "pg_aggregate",
-                              "pg_operator",
-                              "pg_opclass",
-                              "pg_opfamily",
-                              "pg_amop",
-                              "pg_amproc",
-                              "pg_collation",
-                              "pg_conversion",
-                              "pg_statistic_ext",
-                              "pg_ts_config",
-                              "pg_ts_config_map",
-                              "pg_ts_dict",
-                              "pg_ts_parser",
-                              "pg_ts_template",
-                              "pg_foreign_table",
-                              "pg_description",
-                              "pg_depend",
-                              "pg_publication_rel",
-                              "pg_namespace"})
+  for (const std::string &catalog : definition_catalogs())
     // A changed row has another xmin.
     sql += (sql.empty() ? "SELECT pg_catalog.concat_ws(' '," : ",") +
            std::string(
                "(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(xmin::text::bigint)) FROM "
                "pg_catalog.") +
-           catalog + ")";
+           quote(catalog) + ")";
   return *query_value(sql + ")");
 }
 

@@ -1,4 +1,4 @@
-// Carries a schema's owner, privileges, comment and default privileges to the schema that takes its place.
+// Carries a schema's owner, privileges, comment, security labels and default privileges to the schema that takes its place.
 
 #include "target/schema_properties.hpp"
 
@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
+#include "commands/seclabel.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -82,6 +83,21 @@ void carry_comment(Oid from, Oid to) {
   CommandCounterIncrement();
 }
 
+// Their providers have agreed to them when they were set.
+void carry_security_labels(Oid from, Oid to) {
+  for (const Row &row : query(
+           R"(SELECT provider, label FROM pg_catalog.pg_seclabel
+               WHERE classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND objoid = $1::oid AND objsubid = 0)",
+           {std::to_string(from)})) {
+    const char *provider = row[0]->c_str(), *label = row[1]->c_str();
+    guarded([=] {
+      ObjectAddress schema{NamespaceRelationId, to, 0};
+      SetSecurityLabel(&schema, provider, label);
+      CommandCounterIncrement();
+    });
+  }
+}
+
 }  // namespace
 
 SchemaRights rights_of(Oid schema) {
@@ -111,6 +127,7 @@ std::string schema_properties(Oid schema) {
 void carry_schema_properties(Oid from, Oid to) {
   give_rights(to, rights_of(from));
   guarded([=] { carry_comment(from, to); });
+  carry_security_labels(from, to);
 }
 
 // In a schema default privileges only add, so grants say it all.

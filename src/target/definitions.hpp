@@ -1,0 +1,16 @@
+// The definition of every object in a schema as one hash: of its rows in the catalogs, which are found in the catalogs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pagila_repl {
+
+// A query for (classid, objid, schema_name, hash) of what the schemas $1 (oid[]) hold and no extension owns, and of casts
+// and their like that are of their types but in no schema (schema_name is null). The hash knows no schema names, so a
+// stage has the hashes that it has once it is renamed. Evaluates nothing of a user's. Needs a transaction at first.
+const std::string &definitions_sql();
+// The catalogs, by name, whose rows that query may read, and those that tell what depends on it.
+const std::vector<std::string> &definition_catalogs();
+
+}  // namespace pagila_repl
