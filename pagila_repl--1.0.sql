@@ -261,6 +261,14 @@ GRANT SELECT ON pagila_repl.run, pagila_repl.run_step, pagila_repl.job TO pagila
 GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.leftover
   TO pagila_repl_monitor;
 
+-- Kept out of logical decoding, or a subscriber to a publication FOR ALL TABLES would stop at a table that it does not have.
+-- The server passes over changes of relations that have this set, as of heaps that a statement rewrites a table into.
+UPDATE pg_catalog.pg_class r SET relrewrite = r.oid
+  FROM pg_catalog.pg_class t
+ WHERE t.relnamespace OPERATOR(pg_catalog.=) 'pagila_repl'::pg_catalog.regnamespace::oid
+   AND t.relkind OPERATOR(pg_catalog.=) 'r'
+   AND (r.oid OPERATOR(pg_catalog.=) t.oid OR r.oid OPERATOR(pg_catalog.=) t.reltoastrelid);
+
 --
 -- Views. Barriers, as they show what row-level security would hide: no function of the reader's sees rows before they are
 -- chosen.

@@ -4,6 +4,7 @@
 #include "pg/server.hpp"
 
 extern "C" {
+#include "catalog/index.h"
 #include "catalog/objectaccess.h"
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
@@ -17,6 +18,8 @@ extern "C" {
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 }
 
 #if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
@@ -117,6 +120,24 @@ inline void reserve_setting_prefix(const char *prefix) {
   MarkGUCPrefixReserved(prefix);
 #else
   EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+// An empty file in place of the relation's, for good once the transaction commits.
+inline void make_new_file(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+  RelationSetNewRelfilenumber(relation, relation->rd_rel->relpersistence);
+#else
+  RelationSetNewRelfilenode(relation, relation->rd_rel->relpersistence);
+#endif
+}
+
+inline void rebuild_indexes_and_toast_index(Oid table) {
+  ReindexParams parameters{};
+#if PG_VERSION_NUM >= 170000
+  (void)reindex_relation(nullptr, table, REINDEX_REL_PROCESS_TOAST, &parameters);
+#else
+  (void)reindex_relation(table, REINDEX_REL_PROCESS_TOAST, &parameters);
 #endif
 }
 

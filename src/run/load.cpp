@@ -9,6 +9,7 @@
 #include "settings.hpp"
 #include "source/read_dump.hpp"
 #include "target/audit.hpp"
+#include "target/decoding.hpp"
 #include "target/fill.hpp"
 #include "target/leftovers.hpp"
 #include "target/lock_tries.hpp"
@@ -91,7 +92,9 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   if (request.analyze) analyze(stage, record);
   enter(record, Phase::verify);
   tell("verifying");
-  write_manifest(dump.plan, request, stage, record.id(), verify(stage, expected, request.verify_content, record));
+  ContentHashes hashes = verify(stage, expected, request.verify_content, record);
+  in_transaction([&] { show_to_decoding(stage.stage_oids()); });
+  write_manifest(dump.plan, request, stage, record.id(), hashes);
 }
 
 void load(const LoadRequest &request, RunRecord &record) {

@@ -19,6 +19,7 @@
 #include "source/read_catalog.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
+#include "target/decoding.hpp"
 #include "target/leftovers.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
@@ -190,6 +191,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   std::vector<std::string> mismatches;
   in_transaction([&] { find_invalid(stage, mismatches); });
   check_mismatches(mismatches);
+  in_transaction([&] { show_to_decoding(stage.stage_oids()); });
   write_manifest(source.plan, request, stage, record.id(), hashes);
 }
 

@@ -11,6 +11,7 @@
 #include "run/channel.hpp"
 #include "settings.hpp"
 #include "target/concurrent_changes.hpp"
+#include "target/decoding.hpp"
 #include "target/leftovers.hpp"
 #include "target/manifest.hpp"
 #include "target/target_lock.hpp"
@@ -78,6 +79,7 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
   in_transaction([] {
     lock_extension();
     stay_small();
+    hide_own_tables_from_decoding();
   });
   use_pg_dump(options.pg_dump);
   use_disk_reserve(options.disk_reserve_mb);

@@ -21,6 +21,7 @@
 #include "run/leader.hpp"
 #include "run/run.hpp"
 #include "settings.hpp"
+#include "target/decoding.hpp"
 #include "target/history.hpp"
 #include "target/leftovers.hpp"
 #include "target/target_lock.hpp"
@@ -241,7 +242,10 @@ void tidy_up(int scheduler, const SchedulerOrder &order, SchedulerReport report)
 
 void look(int scheduler, const SchedulerOrder &order) {
   SchedulerReport report{};
-  in_transaction([] { check_version(); });
+  in_transaction([] {
+    check_version();
+    hide_own_tables_from_decoding();
+  });
   follow_clock(order);
   report.clock_noted = true;
   write_report(scheduler, order.launcher_pid, report);

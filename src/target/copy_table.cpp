@@ -12,13 +12,17 @@
 #include "target/route_rows.hpp"
 
 extern "C" {
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/progress.h"
+#include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "pgstat.h"
+#include "storage/predicate.h"
 #include "utils/backend_status.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -127,16 +131,41 @@ std::string place_in(const std::string &context) {
   return place + context.substr(end, colon == std::string::npos ? 0 : colon - end);
 }
 
+// What TRUNCATE does to the files of a table. Its record for logical decoding, which subscribers would truncate a table of
+// that name by, is left out, and no name is looked up.
+void give_new_files(Oid table) {
+  Relation relation = try_relation_open(table, AccessExclusiveLock);
+  if (relation == nullptr)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table with OID %u does not exist", table)));
+  // It is staged as long as it is hidden from logical decoding, and no row is to go in while it is not.
+  if (relation->rd_rel->relkind != RELKIND_RELATION || relation->rd_rel->relrewrite != table)
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("\"%s\" is not a staged table", RelationGetRelationName(relation))));
+  CheckTableNotInUse(relation, "TRUNCATE");
+  CheckTableForSerializableConflictIn(relation);
+  make_new_file(relation);
+  if (OidIsValid(relation->rd_rel->reltoastrelid)) {
+    Relation toast = relation_open(relation->rd_rel->reltoastrelid, AccessExclusiveLock);
+    make_new_file(toast);
+    relation_close(toast, NoLock);
+  }
+  rebuild_indexes_and_toast_index(table);
+  pgstat_count_truncate(relation);
+  relation_close(relation, NoLock);
+  CommandCounterIncrement();
+}
+
 }  // namespace
 
 void empty_table(Oid top) {
   for (const Row &row : query(
-           R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           R"(SELECT c.oid FROM pg_catalog.pg_class c
                WHERE c.relkind = 'r'
                  AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
-           {std::to_string(top)}))
-    execute("TRUNCATE TABLE ONLY " + *row[0]);
+           {std::to_string(top)})) {
+    Oid table = static_cast<Oid>(std::stoul(*row[0]));
+    guarded([table] { give_new_files(table); });
+  }
 }
 
 uint64_t copy_table(const CopyOrder &order, ByteSource &rows, const CopyProgress &told) {

@@ -19,7 +19,8 @@ struct CopyOrder {
   bool binary = false;               // the stream is COPY's binary format; used when there is no statement
 };
 
-// Truncates a staged table, or all leaves of a partition tree. Needs a transaction.
+// Truncates a staged table, or all leaves of a partition tree, unseen by logical decoding. Throws 55000 for a table that is
+// none of a stage. Needs a transaction.
 void empty_table(Oid top);
 
 // Told now and then while rows go in, how many and how many bytes of them.

@@ -16,6 +16,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/concurrent_changes.hpp"
+#include "target/decoding.hpp"
 #include "target/disk_reserve.hpp"
 #include "target/extension_parts.hpp"
 #include "target/lock_tries.hpp"
@@ -154,6 +155,7 @@ void record_swap(const Stage &stage, int64_t run_id) {
 void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, RelationLocks &locks,
                     RunRecord &record) {
   check_same_schemas(stage);
+  check_shown_to_decoding(stage.stage_oids());
   LastLook last = look(stage, options);
   locks.take(stage.live_oids());
   Snapshot locked = remember_moment();

@@ -14,6 +14,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/decoding.hpp"
 #include "target/extension_parts.hpp"
 #include "target/foreign_code.hpp"
 #include "target/lock_tries.hpp"
@@ -161,7 +162,7 @@ void ShapeMaker::make_extension(const Statement &what, const std::string &text) 
   if (!in_stage)
     throw Error("42704", "extension \"" + what.name + "\" does not exist in this database", {},
                 "Create it with CREATE EXTENSION " + quote(what.name) + ", then load again.");
-  execute(text);
+  execute_hidden(text, {to_text(schema_oid(what.schema))});
 }
 
 void ShapeMaker::check_global(const Statement &what) const {
@@ -440,6 +441,8 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
     register_leftover(schema, run_id);
   }
   if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+  // Not before the extensions of the live schemas are back there.
+  hide_from_decoding(stage.stage_oids());
   stage.objects = objects_in(stage);
 }
 
