@@ -9,6 +9,7 @@
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
 #include "source/preflight_needs.hpp"
+#include "source/preflight_publications.hpp"
 #include "source/wanted.hpp"
 
 extern "C" {
@@ -141,6 +142,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_at_default_collation(source, found);
   look_at_rights(catalog, found);
   look_at_tables(source, catalog, found);
+  found.add(find_publications());
   found.add(catalog.findings);
   found.add(find_missing(source, catalog, options));
   return found.take();

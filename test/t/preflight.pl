@@ -41,7 +41,7 @@ my $before = copy_of($target);
 #
 
 is((run_sql($target, q{SELECT string_agg(subject, ', ') FROM pagila_check('source') WHERE status = 'ok'}))[0],
-    'connection, version, pg_dump, recovery, same database, encoding, default collation, rights, table, extension, collation, role, '
+    'connection, version, pg_dump, recovery, same database, encoding, default collation, rights, table, publication, extension, collation, role, '
       . 'tablespace, access method, foreign server, language', 'all that is looked at is fine');
 is((run_sql($target, q{SELECT count(*) FROM pagila_check('source') WHERE status <> 'ok'}))[0], 0, 'and nothing else is said');
 like(found('connection'), qr/^ok\|\|connected to 127\.0\.0\.1:\d+\/pagila as role "$user"$/, 'it says what it is connected to');
@@ -187,6 +187,14 @@ is(found('left out'), join("\n", sort "warning||database-wide default privileges
         'warning||2 publications left out: news, sport', 'warning||subscription left out: paper'), 'what no run brings is named');
 on_source(q{DROP PUBLICATION news, sport; ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM reader; DROP EVENT TRIGGER seen; DROP FUNCTION shop.e;
     ALTER SUBSCRIPTION paper SET (slot_name = NONE); DROP SUBSCRIPTION paper});
+
+on_target('SET client_min_messages = error; CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION "All" FOR ALL TABLES;
+    CREATE PUBLICATION nothing');
+is(found('publication'), join("\n", map { qq{warning||publication "$_" is FOR ALL TABLES, and no subscriber receives the rows that a run copies} }
+        qw(All everything)), 'publications FOR ALL TABLES of the target are named');
+on_target('DROP PUBLICATION everything, "All"');
+is(found('publication'), 'ok||no publication here is FOR ALL TABLES', 'no other one is');
+on_target('DROP PUBLICATION nothing');
 
 on_source('CREATE EXTENSION hstore SCHEMA shop; CREATE SCHEMA theirs; ALTER EXTENSION hstore ADD SCHEMA theirs; CREATE TABLE theirs.t (i int)');
 on_source('CREATE FUNCTION theirs.f() RETURNS int LANGUAGE sql RETURN 1; CREATE TYPE theirs.e AS ENUM (); CREATE DOMAIN theirs.d AS int');
