@@ -72,8 +72,16 @@ std::string why_kept(const Leftovers &there, bool was_visible) {
   if (!was_visible) return {};
   Drift drift;
   find_dependents(there.oids, {}, drift);
-  if (drift.dependents.empty()) return {};
-  return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
+  if (!drift.dependents.empty())
+    return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
+  std::vector<std::string> definitions;
+  for (const Row &row :
+       query("SELECT pg_catalog.unnest(definitions) FROM pagila_repl.leftover WHERE schema_oid = ANY ($1::oid[])",
+             {array_literal(there.oids)}))
+    definitions.push_back(*row[0]);
+  if (Value object = not_among(there.oids, definitions))
+    return listed(there.names) + " kept, " + *object + " was created or changed in there while it was replaced";
+  return {};
 }
 
 // What is there, locked: neither names nor contents can change any more, so they are looked at now.

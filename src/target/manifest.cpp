@@ -93,7 +93,7 @@ constexpr const char *kChanged = R"(
 ), changed AS (
   SELECT CASE WHEN m.objid IS NULL THEN 'unmanaged' WHEN n.objid IS NULL THEN 'dropped' ELSE 'altered' END AS what,
          COALESCE(m.identity, pg_catalog.pg_describe_object(n.classid, n.objid, 0)) AS identity,
-         COALESCE(n.hash, m.definition_hash) AS hash,
+         COALESCE(n.hash, m.definition_hash) AS hash, COALESCE(n.objid, m.objid) AS objid,
          EXISTS (SELECT FROM pg_catalog.pg_index i
                   WHERE i.indexrelid = n.objid AND n.classid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS is_index
     FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
@@ -101,7 +101,7 @@ constexpr const char *kChanged = R"(
      -- What is in no schema was made by someone else, or is about another copy.
      AND (n.objid IS NOT NULL OR NOT m.is_there) AND (m.objid IS NOT NULL OR n.schema_name IS NOT NULL)
 )
-SELECT what, identity FROM changed c
+SELECT what, identity, objid FROM changed c
  -- REINDEX CONCURRENTLY makes the same index again.
  WHERE NOT EXISTS (SELECT FROM changed o
                     WHERE o.identity = c.identity AND o.hash = c.hash AND (o.is_index OR c.is_index)
@@ -117,6 +117,7 @@ void find_changed_objects(const std::string &oids, const std::string &names, Dri
       drift.unmanaged.push_back(*row[1]);
     else
       drift.modified.push_back(*row[1] + " was " + *row[0]);
+    drift.altered.insert(*row[2]);
   }
 }
 
@@ -238,6 +239,8 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
                  {array_literal(schemas)});
   });
   for (const Row &row : rows) {
+    // That it was altered is said already; what it holds now is not of interest.
+    if (drift.altered.count(*row[0]) > 0) continue;
     Oid relation = static_cast<Oid>(std::stoul(*row[0]));
     if (*row[1] == "t") {
       std::optional<std::string> state = sequence_state(relation);
@@ -314,6 +317,24 @@ int64_t run_behind(const std::vector<std::string> &schemas) {
         {array_literal(schemas)});
     return run ? static_cast<int64_t>(std::stoll(*run)) : int64_t{0};
   });
+}
+
+std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids) {
+  std::map<std::string, std::vector<std::string>> definitions;
+  for (const Row &row : query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" +
+                                  definitions_sql() + ") o WHERE schema_name IS NOT NULL",
+                              {array_literal(schema_oids)}))
+    definitions[*row[0]].push_back(*row[1]);
+  return definitions;
+}
+
+Value not_among(const std::vector<std::string> &schema_oids, const std::vector<std::string> &definitions) {
+  return query_value(
+      "SELECT pg_catalog.pg_describe_object(classid, objid, 0) FROM (" + definitions_sql() +
+          ") o WHERE schema_name IS NOT NULL"
+          "      AND pg_catalog.concat_ws(' ', classid, objid, hash) NOT IN (SELECT pg_catalog.unnest($2::text[]))"
+          " ORDER BY 1 LIMIT 1",
+      {array_literal(schema_oids), array_literal(definitions)});
 }
 
 void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage &stage, int64_t run_id,

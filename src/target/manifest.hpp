@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/run_options.hpp"
+#include "pg/spi.hpp"
 #include "target/stage.hpp"
 
 namespace pagila_repl {
@@ -25,13 +27,14 @@ struct Drift {
     std::string classid, objid, objsubid;
   };
   std::vector<Address> addresses;  // of the dependents
+  std::set<std::string> altered;   // OIDs of what is unmanaged or modified by its definition
   bool none() const { return unmanaged.empty() && modified.empty(); }
 };
 
 // Compares schemas with the manifest. What depends on a carried type loses nothing. Reads rows only of tables that
 // cannot be proved untouched. Needs a transaction.
 Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried = {});
-// The part of find_drift that is about rows and sequences.
+// The part of find_drift that is about rows and sequences, less those that have been altered.
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
 // Differs when any definition in the database has changed. Cheap: it hashes nothing.
 std::string catalog_signature();
@@ -44,6 +47,11 @@ int64_t run_behind(const std::vector<std::string> &schemas);
 // The statements and descriptions of find_drift's dependents, for schemas by OID.
 void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried,
                      Drift &drift);
+
+// What the schemas hold, each object with the hash of its definition as one text, by the name of the schema.
+std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids);
+// An object in the schemas that is not among these, or is defined otherwise.
+Value not_among(const std::vector<std::string> &schema_oids, const std::vector<std::string> &definitions);
 
 using ContentHashes = std::map<Oid, std::string>;
 

@@ -11,6 +11,7 @@
 #include "target/publish.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
@@ -61,6 +62,7 @@ std::vector<std::string> names_of(const Stage &stage) {
 struct LastLook {
   std::string signature;
   Drift drift;
+  std::map<std::string, std::vector<std::string>> definitions;  // by schema
 };
 
 LastLook look(const Stage &stage, const RunOptions &options) {
@@ -68,19 +70,25 @@ LastLook look(const Stage &stage, const RunOptions &options) {
   look.signature = catalog_signature();
   look.drift = find_drift(names_of(stage), stage.carried);
   check_drift(look.drift, options);
+  look.definitions = definitions_by_schema(stage.live_oids());
   return look;
 }
 
 // With the locks held: definitions are looked at again only if some have changed since, rows always.
-Drift look_again(const Stage &stage, const LastLook &last) {
-  if (catalog_signature() != last.signature) return find_drift(names_of(stage), stage.carried);
-  Drift drift = last.drift;
-  drift.modified.clear();
-  find_changed_content(names_of(stage), drift);
+LastLook look_again(const Stage &stage, const LastLook &last) {
+  LastLook again;
+  if (catalog_signature() != last.signature) {
+    again.drift = find_drift(names_of(stage), stage.carried);
+    again.definitions = definitions_by_schema(stage.live_oids());
+    return again;
+  }
+  again = last;
+  again.drift.modified.clear();
+  find_changed_content(names_of(stage), again.drift);
   for (const std::string &modified : last.drift.modified)
-    if (std::find(drift.modified.begin(), drift.modified.end(), modified) == drift.modified.end())
-      drift.modified.push_back(modified);
-  return drift;
+    if (std::find(again.drift.modified.begin(), again.drift.modified.end(), modified) == again.drift.modified.end())
+      again.drift.modified.push_back(modified);
+  return again;
 }
 
 // The statement knows the object by name, and another may have taken that since the object was found.
@@ -131,22 +139,30 @@ void check_swapped(const Stage &stage) {
   for (const StagedSchema &schema : replaced_schemas(stage)) check(schema.live_oid, schema.old);
 }
 
-void record_swap(const Stage &stage, int64_t run_id) {
+// What is replaced is recorded with its definitions: whatever comes into it later, or is changed in it, by a session that had
+// found it by its name before, is not dropped with it.
+void record_replaced(const StagedSchema &schema, const LastLook &seen, const std::string &run) {
+  auto definitions = seen.definitions.find(schema.name);
+  execute(
+      R"(INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id, definitions)
+         VALUES ($1::oid, $2, $3::bigint, $4::text[]))",
+      {std::to_string(schema.live_oid), schema.old, run,
+       definitions == seen.definitions.end() ? "{}" : array_literal(definitions->second)});
+}
+
+void record_swap(const Stage &stage, const LastLook &seen, int64_t run_id) {
   std::string run = std::to_string(run_id);
   as_extension_owner([&] {
     for (const StagedSchema &schema : stage.schemas) {
       execute("DELETE FROM pagila_repl.leftover WHERE schema_oid = $1::oid", {std::to_string(schema.stage_oid)});
-      if (schema.live_oid != InvalidOid)
-        execute("INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id) VALUES ($1::oid, $2, $3::bigint)",
-                {std::to_string(schema.live_oid), schema.old, run});
+      if (schema.live_oid != InvalidOid) record_replaced(schema, seen, run);
       execute(
           R"(INSERT INTO pagila_repl.copy (schema_name, run_id) VALUES ($1, $2::bigint)
              ON CONFLICT (schema_name) DO UPDATE SET run_id = excluded.run_id)",
           {schema.name, run});
     }
     for (const StagedSchema &schema : stage.vanished) {
-      execute("INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id) VALUES ($1::oid, $2, $3::bigint)",
-              {std::to_string(schema.live_oid), schema.old, run});
+      record_replaced(schema, seen, run);
       execute("DELETE FROM pagila_repl.copy WHERE schema_name = $1", {schema.name});
     }
   });
@@ -160,10 +176,11 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   locks.take(stage.live_oids());
   Snapshot locked = remember_moment();
   check_same_schemas(stage);
-  std::string lost = drop_what_is_allowed(look_again(stage, last), options);
+  LastLook seen = look_again(stage, last);
+  std::string lost = drop_what_is_allowed(seen.drift, options);
   swap_names(stage);
   check_swapped(stage);
-  record_swap(stage, record.id());
+  record_swap(stage, seen, record.id());
   record.succeeded(message + lost);
   PR_FAULT("publish");
   check_no_changes_since(locked, stage.live_oids());
