@@ -229,6 +229,18 @@ void find_dependents(const std::vector<std::string> &schema_oids, const std::vec
   }
 }
 
+// Without a row in pg_depend.
+void find_subscribed(const std::vector<std::string> &schema_oids, Drift &drift) {
+  for (const Row &row : query(
+           R"(SELECT pg_catalog.format('%s in subscription %I',
+                       pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0), s.subname)
+                FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
+                     JOIN pg_catalog.pg_class c ON c.oid = r.srrelid
+               WHERE c.relnamespace = ANY ($1::oid[]) ORDER BY 1)",
+           {array_literal(schema_oids)}))
+    drift.subscribed.push_back(*row[0]);
+}
+
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift) {
   std::vector<Row> rows = as_extension_owner([&] {
     return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash,
@@ -282,10 +294,15 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
   find_changed_objects(array_literal(oids), names, drift);
   find_changed_content(schemas, drift);
   find_dependents(oids, carried, drift);
+  find_subscribed(oids, drift);
   return drift;
 }
 
 void check_drift(const Drift &drift, const RunOptions &options) {
+  if (!drift.subscribed.empty())
+    throw Error("2BP01", "tables that a subscription writes to cannot be replaced", listed(drift.subscribed),
+                "Drop the subscription, or take the tables out of its publication and run "
+                "ALTER SUBSCRIPTION ... REFRESH PUBLICATION.");
   if (!drift.modified.empty() && !options.overwrite_modified)
     throw Error("55000", "the target was changed since the last run", listed(drift.modified),
                 "Give on_modified => 'overwrite' to lose these changes.");

@@ -28,6 +28,7 @@ struct Drift {
   };
   std::vector<Address> addresses;  // of the dependents
   std::set<std::string> altered;   // OIDs of what is unmanaged or modified by its definition
+  std::vector<std::string> subscribed;  // tables that subscriptions of this database write to
   bool none() const { return unmanaged.empty() && modified.empty(); }
 };
 
@@ -38,7 +39,8 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
 // Differs when any definition in the database has changed. Cheap: it hashes nothing.
 std::string catalog_signature();
-// Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the options allows it.
+// Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the options allow it; 2BP01
+// (subscribed) in any case.
 void check_drift(const Drift &drift, const RunOptions &options);
 
 // The run whose copy is visible in all of these schemas and nothing else, 0 if there is none.
