@@ -12,6 +12,7 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -47,15 +48,21 @@ void check_not_standby(const char *function) {
 
 namespace {
 
-// Relations of the extension do not count: SELECT pagila_wait(run_id) FROM pagila_repl.run is a fair question.
+// Relations of the extension do not count: SELECT pagila_wait(run_id) FROM pagila_repl.run is a fair question. Nor do those
+// of the system's schemas, which no run waits for: extensions have tables in pg_catalog that their hooks open. Those that
+// extensions have elsewhere may have to move with their schema.
 bool holds_lock_of_a_relation() {
   Oid own_schema = get_namespace_oid("pagila_repl", true);
+  auto counts = [own_schema](Oid relation) {
+    Oid schema = get_rel_namespace(relation);
+    return schema != own_schema && schema != PG_CATALOG_NAMESPACE && schema != PG_TOAST_NAMESPACE;
+  };
   LockData *locks = GetLockStatusData();
   for (int i = 0; i < locks->nelements; i++) {
     const LockInstanceData *lock = &locks->locks[i];
     if (lock->pid == MyProcPid && lock->holdMask != 0 && lock->locktag.locktag_type == LOCKTAG_RELATION &&
         lock->locktag.locktag_field1 == MyDatabaseId && lock->locktag.locktag_field2 >= FirstNormalObjectId &&
-        get_rel_namespace(lock->locktag.locktag_field2) != own_schema)
+        counts(lock->locktag.locktag_field2))
       return true;
   }
   return false;

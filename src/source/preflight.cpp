@@ -3,6 +3,7 @@
 #include "source/preflight.hpp"
 
 #include "core/error.hpp"
+#include "pg/distributed_tables.hpp"
 #include "pg/spi.hpp"
 #include "source/answer.hpp"
 #include "source/default_collation.hpp"
@@ -115,6 +116,40 @@ SELECT c.relkind, c.nspname, c.relname,
   found.else_ok("table", "all " + std::to_string(catalog.tables.size()) + " tables can be read");
 }
 
+// The rows of a table that Citus distributes are on other servers, which share no snapshot. Its list of such tables is
+// believed where only a superuser can have made it.
+void look_for_distributed(Connection &source, const SourceCatalog &catalog, Findings &found) {
+  constexpr const char *kLists = R"(
+SELECT n.nspname, c.relname,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       JOIN pg_catalog.pg_roles r ON r.oid = c.relowner JOIN pg_catalog.pg_roles s ON s.oid = n.nspowner
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'logicalrelid'
+ WHERE c.relname = 'pg_dist_partition' AND c.relkind = 'r' AND c.relpersistence <> 't'
+   AND (n.nspname = 'pg_catalog' OR r.rolsuper AND s.rolsuper)
+   AND a.atttypid IN ('pg_catalog.regclass'::pg_catalog.regtype, 'pg_catalog.oid'::pg_catalog.regtype))";
+  const std::string subject = "distributed table";
+  for (const Row &list : source.query(kLists)) {
+    QualifiedName name = name_in(list, 0);
+    if (!flag_in(list, 2)) {
+      found.error(subject, "42501",
+                  quoted_name_in(list, 0) + " cannot be read, in which Citus lists distributed tables",
+                  "Grant SELECT on it to the role.");
+      continue;
+    }
+    for (const Row &row : source.query(std::string(kWantedRelations) +
+                                           "SELECT c.nspname, c.relname FROM relation c WHERE c.oid IN (SELECT "
+                                           "logicalrelid::pg_catalog.oid FROM " +
+                                           quote(name.schema, name.name) + ") ORDER BY 1, 2",
+                                       parameters_for({catalog.schemas, catalog.left_out})))
+      found.error(subject, "0A000", "table " + quoted_name_in(row, 0) + " of the source is distributed by Citus",
+                  "Leave it out, or undistribute it with undistribute_table of Citus.");
+  }
+  for (const std::string &table : distributed_tables(catalog.schemas))
+    found.error(subject, "0A000", "table \"" + table + "\", which is to be replaced, is distributed by Citus",
+                "Undistribute it with undistribute_table of Citus, or leave its schema out.");
+}
+
 void look_at_rights(const SourceCatalog &catalog, Findings &found) {
   if (query_value("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')") != "t")
     found.error("rights", "42501", "the role may not create schemas in this database",
@@ -143,6 +178,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_at_rights(catalog, found);
   look_at_tables(source, catalog, found);
   found.add(find_publications());
+  look_for_distributed(source, catalog, found);
   found.add(catalog.findings);
   found.add(find_missing(source, catalog, options));
   return found.take();

@@ -7,6 +7,7 @@
 
 #include <map>
 
+#include "pg/distributed_tables.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -289,6 +290,7 @@ std::string catalog_signature() {
 
 Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried) {
   Drift drift;
+  drift.distributed = distributed_tables(schemas);
   std::vector<std::string> oids = oids_of(schemas);
   std::string names = array_literal(schemas);
   find_changed_objects(array_literal(oids), names, drift);
@@ -299,6 +301,9 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
 }
 
 void check_drift(const Drift &drift, const RunOptions &options) {
+  if (!drift.distributed.empty())
+    throw Error("0A000", "distributed tables cannot be replaced", listed(drift.distributed),
+                "Undistribute them with undistribute_table of Citus, or leave their schemas out.");
   if (!drift.subscribed.empty())
     throw Error("2BP01", "tables that a subscription writes to cannot be replaced", listed(drift.subscribed),
                 "Drop the subscription, or take the tables out of its publication and run "

@@ -19,17 +19,18 @@ std::string altered_objects_sql();
 
 // How the live schemas differ from what the runs that made them left there. Each list: what, as a reader knows it.
 struct Drift {
-  std::vector<std::string> unmanaged;   // objects that no run created
-  std::vector<std::string> modified;    // altered, dropped, or with other rows
-  std::vector<std::string> dependents;  // objects elsewhere that depend on something in the schemas
-  std::vector<std::string> drops;       // statements that drop the dependents; empty text where that would lose data
+  std::vector<std::string> unmanaged;    // objects that no run created
+  std::vector<std::string> modified;     // altered, dropped, or with other rows
+  std::vector<std::string> dependents;   // objects elsewhere that depend on something in the schemas
+  std::vector<std::string> drops;        // statements that drop the dependents; empty text where that would lose data
+  std::vector<std::string> subscribed;   // tables that subscriptions of this database write to
+  std::vector<std::string> distributed;  // tables that Citus distributes, whose rows are elsewhere
   struct Address {
     std::string classid, objid, objsubid;
   };
   std::vector<Address> addresses;  // of the dependents
   std::set<std::string> altered;   // OIDs of what is unmanaged or modified by its definition
-  std::vector<std::string> subscribed;  // tables that subscriptions of this database write to
-  bool none() const { return unmanaged.empty() && modified.empty(); }
+  bool none() const { return unmanaged.empty() && modified.empty() && distributed.empty(); }
 };
 
 // Compares schemas with the manifest. What depends on a carried type loses nothing. Reads rows only of tables that
@@ -40,7 +41,7 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
 // Differs when any definition in the database has changed. Cheap: it hashes nothing.
 std::string catalog_signature();
 // Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the options allow it; 2BP01
-// (subscribed) in any case.
+// (subscribed) or 0A000 (distributed) in any case.
 void check_drift(const Drift &drift, const RunOptions &options);
 
 // The run whose copy is visible in all of these schemas and nothing else, 0 if there is none.
