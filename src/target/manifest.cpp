@@ -83,9 +83,15 @@ SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.o
 
 // What is defined otherwise than the manifest says, as (what, identity). $1: OIDs of the schemas, $2: their names.
 constexpr const char *kChanged = R"(
-, managed AS (
+, partly AS (
+  -- Runs of whose copy a part has been replaced since, and what is in no schema perhaps with it.
+  SELECT o.run_id FROM pagila_repl.managed_object o
+   WHERE o.schema_name IS NOT NULL
+     AND NOT EXISTS (SELECT FROM pagila_repl.copy c WHERE c.run_id = o.run_id AND c.schema_name = o.schema_name)
+), managed AS (
   SELECT m.*, m.schema_name IS NULL
-                AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = m.classid AND d.objid = m.objid) AS is_there
+                AND (m.run_id IN (SELECT run_id FROM partly)
+                     OR EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = m.classid AND d.objid = m.objid)) AS may_miss
     FROM pagila_repl.managed_object m
    WHERE m.run_id IN (SELECT run_id FROM pagila_repl.copy WHERE schema_name = ANY ($2::name[]))
      AND (m.schema_name = ANY ($2::name[]) OR m.schema_name IS NULL AND m.definition_hash IS NOT NULL)
@@ -99,8 +105,8 @@ constexpr const char *kChanged = R"(
                   WHERE i.indexrelid = n.objid AND n.classid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS is_index
     FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
    WHERE (n.hash IS DISTINCT FROM m.definition_hash OR n.schema_name IS DISTINCT FROM m.schema_name)
-     -- What is in no schema was made by someone else, or is about another copy.
-     AND (n.objid IS NOT NULL OR NOT m.is_there) AND (m.objid IS NOT NULL OR n.schema_name IS NOT NULL)
+     -- What is in no schema was made by someone else, or is of another schema.
+     AND (n.objid IS NOT NULL OR NOT m.may_miss) AND (m.objid IS NOT NULL OR n.schema_name IS NOT NULL)
 )
 SELECT what, identity, objid FROM changed c
  -- REINDEX CONCURRENTLY makes the same index again.
