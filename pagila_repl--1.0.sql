@@ -74,7 +74,7 @@ COMMENT ON COLUMN pagila_repl.run.status IS
   'running, succeeded, skipped (nothing to do), failed (error), cancelled (by request), aborted (server shut down or leader terminated), crashed (leader died)';
 COMMENT ON COLUMN pagila_repl.run.phase IS
   'phase reached: connect, fingerprint, lock, plan, shape, rows, indexes, constraints, sequences, verify, publish, clean, done';
-COMMENT ON COLUMN pagila_repl.run.schemas IS 'schemas the run replaces; null until they are known';
+COMMENT ON COLUMN pagila_repl.run.schemas IS 'schemas the run replaces or removes; null until they are known';
 COMMENT ON COLUMN pagila_repl.run.schema_file IS 'first dump file of a load';
 COMMENT ON COLUMN pagila_repl.run.data_file IS 'second dump file of a load, if any';
 COMMENT ON COLUMN pagila_repl.run.source_server IS 'foreign server that a replication copies from';
@@ -419,6 +419,7 @@ CREATE FUNCTION pagila_load(
   on_dependents text DEFAULT 'refuse',
   owners text DEFAULT 'keep',
   strict boolean DEFAULT true,
+  on_other_source text DEFAULT 'refuse',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -440,6 +441,7 @@ CREATE FUNCTION pagila_replicate_from(
   on_dependents text DEFAULT 'refuse',
   owners text DEFAULT 'keep',
   foreign_keys text DEFAULT 'trust',
+  on_other_source text DEFAULT 'refuse',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -471,7 +473,8 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pagila_plan';
-COMMENT ON FUNCTION pagila_plan IS 'say what copying another database would do with each of its tables; touches nothing';
+COMMENT ON FUNCTION pagila_plan IS
+  'say what copying another database would do with each of its tables, and with schemas here that it would remove or may not replace; touches nothing';
 
 CREATE FUNCTION pagila_schedule(
   job_name text,
@@ -492,7 +495,8 @@ CREATE FUNCTION pagila_schedule(
   owners text DEFAULT NULL,
   foreign_keys text DEFAULT NULL,
   strict boolean DEFAULT NULL,
-  options jsonb DEFAULT NULL)
+  options jsonb DEFAULT NULL,
+  on_other_source text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -545,6 +549,7 @@ CREATE FUNCTION pagila_replicate_to(
   on_dependents text DEFAULT 'refuse',
   owners text DEFAULT 'keep',
   foreign_keys text DEFAULT 'trust',
+  on_other_source text DEFAULT 'refuse',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -179,6 +179,7 @@ SELECT pagila_schedule('regress', '1 hour', schema_file => '/x.sql', on_modified
 SELECT pagila_schedule('regress', '1 hour', schema_file => '/x.sql', on_unmanaged => 'overwrite');
 SELECT pagila_schedule('regress', '1 hour', schema_file => '/x.sql', on_dependents => '');
 SELECT pagila_schedule('regress', '1 hour', schema_file => '/x.sql', owners => 'postgres');
+SELECT pagila_schedule('regress', '1 hour', schema_file => '/x.sql', on_other_source => 'overwrite');
 SELECT pagila_schedule('regress', '1 hour', source => 'x', workers => 0);
 SELECT pagila_schedule('regress', '1 hour', source => 'x', schemas => '{}');
 SELECT pagila_schedule('regress', '1 hour', source => 'x', include => '{NULL}');

@@ -19,6 +19,8 @@ SELECT pagila_load(:'shop', on_modified => 'drop');
 SELECT pagila_load(:'shop', on_unmanaged => 'overwrite');
 SELECT pagila_load(:'shop', on_dependents => '');
 SELECT pagila_load(:'shop', owners => 'postgres');
+SELECT pagila_load(:'shop', on_other_source => 'overwrite');
+SELECT pagila_load(:'shop', on_other_source => NULL);
 BEGIN;
 SELECT pagila_load(:'shop');
 ROLLBACK;

@@ -71,20 +71,22 @@ std::string options_argument(FunctionCallInfo fcinfo, int number) {
   return options;
 }
 
-// The arguments from `first` on that are options of runs, those that are not null.
-std::string named_options(FunctionCallInfo fcinfo, int first) {
+// The arguments from `first` on that are options of runs, those that are not null; one of them is the last of all.
+std::string named_options(FunctionCallInfo fcinfo, int first, int last) {
   std::vector<Value> values;
   values.push_back(PG_ARGISNULL(first) ? Value() : Value(std::to_string(PG_GETARG_INT32(first))));
   for (const char *name : {"schemas", "include", "exclude"}) values.push_back(optional_array(fcinfo, ++first, name));
   values.push_back(optional_boolean(fcinfo, ++first, "force"));
-  for (const RunChoice &known : kRunChoices) values.push_back(optional_text(fcinfo, ++first, known.choice.name));
+  for (const RunChoice &known : kRunChoices)
+    if (&known != &kRunChoices.back()) values.push_back(optional_text(fcinfo, ++first, known.choice.name));
   values.push_back(optional_text(fcinfo, ++first, kForeignKeys.name));
   values.push_back(optional_boolean(fcinfo, ++first, "strict"));
+  values.push_back(optional_text(fcinfo, last, kRunChoices.back().choice.name));
   return *query_value(
       R"(SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
                   'workers', $1::integer, 'schemas', $2::text[], 'include', $3::text[], 'exclude', $4::text[],
                   'force', $5::boolean, 'verify', $6, 'on_modified', $7, 'on_unmanaged', $8, 'on_dependents', $9,
-                  'owners', $10, 'foreign_keys', $11, 'strict', $12::boolean)))",
+                  'owners', $10, 'foreign_keys', $11, 'strict', $12::boolean, 'on_other_source', $13)))",
       values);
 }
 
@@ -142,7 +144,7 @@ Job new_job(FunctionCallInfo fcinfo) {
   job.time_zone = time_zone_argument(fcinfo, 5);
   job.state.next_run_at = first_time(job);
 
-  std::string options = options_argument(fcinfo, 18), named = named_options(fcinfo, 6);
+  std::string options = options_argument(fcinfo, 18), named = named_options(fcinfo, 6, 19);
   check_given_once(named, options);
   job.options = merged(named, options);
   if (job.kind == "load") guarded([] { check_may_read_files(); });

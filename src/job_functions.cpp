@@ -98,7 +98,7 @@ PlainRun run_of(const std::string &name) {
 using namespace pagila_repl;
 
 // pagila_schedule(job_name, schedule, source, schema_file, data_file, time_zone, workers, schemas, include, exclude, force,
-//                 verify, on_modified, on_unmanaged, on_dependents, owners, foreign_keys, strict, options)
+//                 verify, on_modified, on_unmanaged, on_dependents, owners, foreign_keys, strict, options, on_other_source)
 Datum pagila_schedule(PG_FUNCTION_ARGS) {
   check_operator("pagila_schedule");
   check_not_in_run("pagila_schedule");

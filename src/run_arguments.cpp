@@ -11,11 +11,13 @@ namespace pagila_repl {
 
 namespace {
 
-// The options that all runs share stand side by side, from `verify` on.
-void take_options(FunctionCallInfo fcinfo, int force, int verify, RunOptions &options) {
+// The options that all runs share stand side by side, from `verify` on, but for the last.
+void take_options(FunctionCallInfo fcinfo, int force, int verify, int last, RunOptions &options) {
   options.force = boolean_argument(fcinfo, force, "force");
-  for (const RunChoice &known : kRunChoices)
-    options.*known.member = chosen(known.choice, text_argument(fcinfo, verify++, known.choice.name));
+  for (const RunChoice &known : kRunChoices) {
+    int number = &known == &kRunChoices.back() ? last : verify++;
+    options.*known.member = chosen(known.choice, text_argument(fcinfo, number, known.choice.name));
+  }
   take_settings(options);
 }
 
@@ -30,7 +32,7 @@ LoadRequest load_request(FunctionCallInfo fcinfo) {
   LoadRequest request;
   request.schema_file = text_argument(fcinfo, 0, "schema_file");
   if (!PG_ARGISNULL(1)) request.data_file = text_argument(fcinfo, 1, "data_file");
-  take_options(fcinfo, 2, 4, request);
+  take_options(fcinfo, 2, 4, 10, request);
   request.strict = boolean_argument(fcinfo, 9, "strict");
   check_load_directories(request.schema_file);
   if (request.data_file) check_load_directories(*request.data_file);
@@ -43,7 +45,7 @@ ReplicateRequest replicate_request(FunctionCallInfo fcinfo, const std::string &s
   request.server = server;
   request.workers = workers_argument(fcinfo, first);
   request.selection = selection_argument(fcinfo, first + 1);
-  take_options(fcinfo, first + 4, first + 6, request);
+  take_options(fcinfo, first + 4, first + 6, first + 12, request);
   request.check_foreign_keys = chosen(kForeignKeys, text_argument(fcinfo, first + 11, kForeignKeys.name));
   return request;
 }

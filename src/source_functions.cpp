@@ -7,6 +7,8 @@
 #include "entrance.hpp"
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
+#include "run/earlier_copies.hpp"
+#include "source/findings.hpp"
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
 
@@ -86,9 +88,37 @@ const char *status_of(const Finding &finding) {
   }
 }
 
+CopyOrigin origin_of(const Connection &source, const SourceCatalog &catalog) {
+  return {"replicate", catalog.system_identifier + "/" + std::to_string(catalog.database_oid), source.server().name,
+          source.where()};
+}
+
+std::vector<std::string> vanished_schemas(const CopyOrigin &origin, const SourceCatalog &catalog) {
+  if (!catalog.everything) return {};
+  return find_vanished_schemas(origin, catalog.schemas, false);
+}
+
+// What becomes of the copies that are here.
+std::vector<Finding> look_at_copies(const CopyOrigin &origin, const SourceCatalog &catalog) {
+  Findings found;
+  for (const OtherCopy &copy : find_other_copies(origin, catalog.schemas))
+    found.error("other source", "55000",
+                "schema \"" + copy.schema + "\" holds a copy from another source: " + copy.made_by,
+                "Give the run on_other_source => 'replace' to lose it, or copy into another database.");
+  found.else_ok("other source", "no schema to replace holds a copy from another source");
+  for (const std::string &schema : vanished_schemas(origin, catalog))
+    found.warning("vanished schema", "schema \"" + schema + "\" will be removed, since the source no longer has it",
+                  "To keep it, say which schemas to copy with schemas => ...");
+  found.else_ok("vanished schema", "no schema will be removed");
+  return found.take();
+}
+
 std::vector<Row> findings(Connection &source, const SourceCatalog &catalog) {
   std::vector<Row> rows;
-  for (const Finding &finding : preflight(source, catalog, {}))
+  Findings found;
+  found.add(preflight(source, catalog, {}));
+  found.add(look_at_copies(origin_of(source, catalog), catalog));
+  for (const Finding &finding : found.take())
     rows.push_back({finding.check, status_of(finding), finding.message, unless_empty(finding.hint),
                     unless_empty(finding.sqlstate)});
   for (const std::string &remark : catalog.remarks) rows.push_back({"left out", "warning", remark, {}, {}});
@@ -115,6 +145,24 @@ std::vector<Row> table_plans(const SourceCatalog &catalog) {
   return rows;
 }
 
+// Of schemas as a whole, which have no table.
+std::vector<Row> schema_plans(const CopyOrigin &origin, const SourceCatalog &catalog) {
+  std::vector<Row> rows;
+  auto add = [&](const std::string &schema, const char *publish, const Value &refused) {
+    rows.push_back({schema, {}, {}, {}, {}, {}, {}, {}, publish, refused});
+  };
+  for (const OtherCopy &copy : find_other_copies(origin, catalog.schemas))
+    add(copy.schema, "rename", "it holds a copy from another source: " + copy.made_by);
+  for (const std::string &schema : vanished_schemas(origin, catalog)) add(schema, "remove", {});
+  return rows;
+}
+
+std::vector<Row> plans(Connection &source, const SourceCatalog &catalog) {
+  std::vector<Row> rows = table_plans(catalog), of_schemas = schema_plans(origin_of(source, catalog), catalog);
+  rows.insert(rows.end(), of_schemas.begin(), of_schemas.end());
+  return rows;
+}
+
 }  // namespace
 
 }  // namespace pagila_repl
@@ -135,9 +183,6 @@ Datum pagila_plan(PG_FUNCTION_ARGS) {
   check_operator("pagila_plan");
   check_not_in_run("pagila_plan");
   check_not_standby("pagila_plan");
-  return_rows(fcinfo, entry([&] {
-                auto plans = [](Connection &, const SourceCatalog &catalog) { return table_plans(catalog); };
-                return plain_rows(look_at_source(fcinfo, "pagila_plan", plans));
-              }));
+  return_rows(fcinfo, entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_plan", plans)); }));
   return (Datum)0;
 }

@@ -29,7 +29,8 @@ PG_FUNCTION_INFO_V1(pagila_cancel);
 
 using namespace pagila_repl;
 
-// pagila_load(schema_file, data_file, force, wait, verify, on_modified, on_unmanaged, on_dependents, owners, strict)
+// pagila_load(schema_file, data_file, force, wait, verify, on_modified, on_unmanaged, on_dependents, owners, strict,
+//             on_other_source)
 Datum pagila_load(PG_FUNCTION_ARGS) {
   check_operator("pagila_load");
   check_may_read_files();
@@ -43,7 +44,7 @@ Datum pagila_load(PG_FUNCTION_ARGS) {
 }
 
 // pagila_replicate_from(server, workers, schemas, include, exclude, force, wait, verify, on_modified, on_unmanaged,
-//                       on_dependents, owners, foreign_keys)
+//                       on_dependents, owners, foreign_keys, on_other_source)
 Datum pagila_replicate_from(PG_FUNCTION_ARGS) {
   check_operator("pagila_replicate_from");
   check_not_in_run("pagila_replicate_from");
@@ -57,7 +58,7 @@ Datum pagila_replicate_from(PG_FUNCTION_ARGS) {
 }
 
 // pagila_replicate_to(server, source, workers, schemas, include, exclude, force, wait, verify, on_modified, on_unmanaged,
-//                     on_dependents, owners, foreign_keys)
+//                     on_dependents, owners, foreign_keys, on_other_source)
 Datum pagila_replicate_to(PG_FUNCTION_ARGS) {
   check_operator("pagila_replicate_to");
   check_not_in_run("pagila_replicate_to");

@@ -22,16 +22,17 @@ const Kind &replication() {
   static const Kind kind = {"a replication",
                             "loads",
                             {"workers", "schemas", "include", "exclude", "force", "verify", "on_modified",
-                             "on_unmanaged", "on_dependents", "owners", "foreign_keys"},
+                             "on_unmanaged", "on_dependents", "owners", "foreign_keys", "on_other_source"},
                             {"strict"}};
   return kind;
 }
 
 const Kind &load() {
-  static const Kind kind = {"a load",
-                            "replications",
-                            {"force", "verify", "on_modified", "on_unmanaged", "on_dependents", "owners", "strict"},
-                            {"workers", "schemas", "include", "exclude", "foreign_keys"}};
+  static const Kind kind = {
+      "a load",
+      "replications",
+      {"force", "verify", "on_modified", "on_unmanaged", "on_dependents", "owners", "strict", "on_other_source"},
+      {"workers", "schemas", "include", "exclude", "foreign_keys"}};
   return kind;
 }
 

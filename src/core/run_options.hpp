@@ -14,6 +14,7 @@ struct RunOptions {
   bool drop_unmanaged = false;      // objects in the target that no run created: drop them
   bool drop_dependents = false;     // objects elsewhere that depend on the target: drop them
   bool keep_owners = true;          // apply owners where that is possible
+  bool replace_others = false;      // the target holds copies that came from another source: replace them
   bool analyze = true;              // make statistics of the new copy
   int swap_budget_ms = 60000;       // how long publishing may try to get its locks
   int run_timeout_ms = 0;           // after which the run fails; 0: never

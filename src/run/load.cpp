@@ -5,6 +5,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "run/earlier_copies.hpp"
 #include "run/run.hpp"
 #include "settings.hpp"
 #include "source/read_dump.hpp"
@@ -111,10 +112,13 @@ void load(const LoadRequest &request, RunRecord &record) {
 
   enter(record, Phase::plan);
   std::vector<CarriedType> carried;
+  std::vector<OtherCopy> others;
   Drift drift;
   in_transaction([&] {
     in_lock_tries({request.swap_budget_ms, oids_of(plan.schemas)}, [&](RelationLocks &) {
       check_may_replace(plan.schemas);
+      others = find_other_copies({record.kind(), {}, {}, {}}, plan.schemas);
+      check_other_copies(others, request);
       PR_FAULT("plan");
       carried = find_carried_types(plan, request);
       drift = find_drift(plan.schemas, carried);
@@ -126,6 +130,7 @@ void load(const LoadRequest &request, RunRecord &record) {
 
   enter(record, Phase::shape);
   Stage stage = stage_shape(plan, request, carried, record.id());
+  for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);
   try {
     build_stage(dump, stage, request, record);
   } catch (const Error &error) {

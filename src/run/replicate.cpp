@@ -9,6 +9,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/crew.hpp"
+#include "run/earlier_copies.hpp"
 #include "run/pull_work.hpp"
 #include "run/run.hpp"
 #include "run/source_content.hpp"
@@ -94,20 +95,12 @@ PlannedWork planned_work(const Source &source, const ReplicateRequest &request) 
   return work;
 }
 
-// Schemas that earlier runs copied from this server and that it has no more. Only who wants everything wants them gone.
-std::vector<std::string> vanished_schemas(const ReplicateRequest &request, const LoadPlan &plan) {
-  std::vector<std::string> vanished;
-  if (!request.selection.everything()) return vanished;
-  std::vector<Row> rows = in_transaction([&] {
-    return as_extension_owner([&] {
-      return query(
-          R"(SELECT schema_name FROM pagila_repl.copy JOIN pagila_repl.run USING (run_id)
-              WHERE kind = 'replicate' AND source_server = $1 AND schema_name <> ALL ($2::text[]) ORDER BY 1)",
-          {request.server, array_literal(plan.schemas)});
-    });
-  });
-  for (const Row &row : rows) vanished.push_back(*row[0]);
-  return vanished;
+// Schemas that earlier runs copied from this server and that it has no more. Only who wants everything wants them gone, and
+// of another database that the server led to before only who wants it replaced.
+std::vector<std::string> vanished_schemas(const ReplicateRequest &request, const CopyOrigin &origin,
+                                          const LoadPlan &plan) {
+  if (!request.selection.everything()) return {};
+  return in_transaction([&] { return find_vanished_schemas(origin, plan.schemas, request.replace_others); });
 }
 
 // What the workers found, compared. Also what the manifest is to know of each table.
@@ -207,9 +200,11 @@ std::string summary(const Source &source, const std::string &where, const Stage 
 void pull(const ReplicateRequest &request, RunRecord &record) {
   Source source = read_source(request, record);
   PlannedWork work = planned_work(source, request);
+  CopyOrigin origin{record.kind(), *work.source_identity, request.server, *work.source};
+  std::vector<std::string> vanished = vanished_schemas(request, origin, source.plan);
+  work.schemas.insert(work.schemas.end(), vanished.begin(), vanished.end());
   record.planned(work);
-  std::vector<std::string> vanished = vanished_schemas(request, source.plan), all = work.schemas;
-  all.insert(all.end(), vanished.begin(), vanished.end());
+  const std::vector<std::string> &all = work.schemas;
 
   enter(record, Phase::lock);
   in_transaction([&] { lock_schemas(all); });
@@ -219,10 +214,13 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   enter(record, Phase::plan);
   std::vector<CarriedType> carried;
   std::vector<StagedSchema> removed;
+  std::vector<OtherCopy> others;
   Drift drift;
   in_transaction([&] {
     in_lock_tries({request.swap_budget_ms, oids_of(all)}, [&](RelationLocks &) {
       check_may_replace(all);
+      others = find_other_copies(origin, source.plan.schemas);
+      check_other_copies(others, request);
       PR_FAULT("plan");
       carried = find_carried_types(source.plan, request);
       removed = schemas_to_remove(vanished, record.id(), source.plan.schemas.size());
@@ -238,6 +236,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   enter(record, Phase::shape);
   Stage stage = stage_shape(source.plan, request, carried, record.id());
   stage.vanished = removed;
+  for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks;
   try {
     build_stage(source, stage, request, record, remarks);

@@ -168,7 +168,8 @@ std::string json_members(const RunOptions &options) {
          choice(options.overwrite_modified, "overwrite", "refuse") + "\", \"on_unmanaged\": \"" +
          choice(options.drop_unmanaged, "drop", "refuse") + "\", \"on_dependents\": \"" +
          choice(options.drop_dependents, "drop", "refuse") + "\", \"owners\": \"" +
-         choice(options.keep_owners, "keep", "skip") + "\"";
+         choice(options.keep_owners, "keep", "skip") + "\", \"on_other_source\": \"" +
+         choice(options.replace_others, "replace", "refuse") + "\"";
 }
 
 void stay_small() {

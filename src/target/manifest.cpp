@@ -333,15 +333,15 @@ void check_drift(const Drift &drift, const RunOptions &options) {
 }
 
 int64_t run_behind(const std::vector<std::string> &schemas) {
-  // Every schema has a copy, all of one run, and that run replaced no other schema.
+  // Every schema has a copy, all of one run, and that run made no other that is visible.
   return as_extension_owner([&] {
     Value run = query_value(
         R"(SELECT pg_catalog.min(c.run_id) FROM pagila_repl.copy c
             WHERE c.schema_name = ANY ($1::name[])
            HAVING pg_catalog.count(*) = pg_catalog.cardinality($1::name[])
               AND pg_catalog.min(c.run_id) = pg_catalog.max(c.run_id)
-              AND pg_catalog.count(*) = (SELECT pg_catalog.cardinality(r.schemas) FROM pagila_repl.run r
-                                          WHERE r.run_id = pg_catalog.min(c.run_id)))",
+              AND pg_catalog.count(*) = (SELECT pg_catalog.count(*) FROM pagila_repl.copy o
+                                          WHERE o.run_id = pg_catalog.min(c.run_id)))",
         {array_literal(schemas)});
     return run ? static_cast<int64_t>(std::stoll(*run)) : int64_t{0};
   });

@@ -40,7 +40,8 @@ $node->safe_psql('pagila', q{
 {
     my ($id, $err) = run_sql($node, qq{SELECT pagila_schedule('repl', '$new_year', source => 'src', time_zone => 'Europe/Zurich',
         workers => 3, schemas => ARRAY['"A b"', 'c*'], include => '{c.t}', exclude => '{log*}', force => true, verify => 'counts',
-        on_modified => 'overwrite', on_unmanaged => 'drop', on_dependents => 'drop', owners => 'skip', foreign_keys => 'check')},
+        on_modified => 'overwrite', on_unmanaged => 'drop', on_dependents => 'drop', owners => 'skip', foreign_keys => 'check',
+        on_other_source => 'replace')},
         as('ann'));
     is("$id$err", '1', 'a replication is scheduled and has a number');
     is(job('repl', q{job_id, kind, owner_oid::regrole, database_oid = (SELECT oid FROM pg_database WHERE datname = 'pagila'),
@@ -49,7 +50,7 @@ $node->safe_psql('pagila', q{
         "1|replicate|ann|t|src|||$new_year|Europe/Zurich|t|t||||0|0||", 'as it was said');
     is(job('repl', 'options'), '{"force": true, "owners": "skip", "verify": "counts", "exclude": ["log*"], "include": ["c.t"], '
         . '"schemas": ["\"A b\"", "c*"], "workers": 3, "on_modified": "overwrite", "foreign_keys": "check", "on_unmanaged": "drop", '
-        . '"on_dependents": "drop"}', 'with its options');
+        . '"on_dependents": "drop", "on_other_source": "replace"}', 'with its options');
     is(job('repl', q{next_run_at AT TIME ZONE 'Europe/Zurich' = date_trunc('year', now() AT TIME ZONE 'Europe/Zurich') + '1 year'}),
         't', 'it is due when its schedule says, where it says');
 

@@ -28,9 +28,13 @@ Error refusal(const JobOption &option) {
   return Error("00000", "accepted");
 }
 
-const std::vector<JobOption> kCommon = {boolean("force", true),           text("verify", "counts"),
-                                        text("on_modified", "overwrite"), text("on_unmanaged", "drop"),
-                                        text("on_dependents", "drop"),    text("owners", "skip")};
+const std::vector<JobOption> kCommon = {boolean("force", true),
+                                        text("verify", "counts"),
+                                        text("on_modified", "overwrite"),
+                                        text("on_unmanaged", "drop"),
+                                        text("on_dependents", "drop"),
+                                        text("owners", "skip"),
+                                        text("on_other_source", "replace")};
 
 void expect_common(const RunOptions &request) {
   EXPECT_TRUE(request.force);
@@ -39,6 +43,7 @@ void expect_common(const RunOptions &request) {
   EXPECT_TRUE(request.drop_unmanaged);
   EXPECT_TRUE(request.drop_dependents);
   EXPECT_FALSE(request.keep_owners);
+  EXPECT_TRUE(request.replace_others);
 }
 
 TEST(JobOptions, AreThoseOfReplications) {
@@ -78,7 +83,7 @@ TEST(JobOptions, AreNotThereWhenNull) {
 TEST(JobOptions, AreKnown) {
   EXPECT_EQ(refusal<LoadRequest>(text("verfy", "counts")).hint, "Perhaps you meant \"verify\".");
   EXPECT_EQ(refusal<LoadRequest>(text("colour", "red")).hint,
-            "Options are: force, verify, on_modified, on_unmanaged, on_dependents, owners, strict.");
+            "Options are: force, verify, on_modified, on_unmanaged, on_dependents, owners, strict, on_other_source.");
   EXPECT_EQ(refusal<LoadRequest>(number("workers", "2")).hint, "It is one of replications.");
   EXPECT_EQ(refusal<ReplicateRequest>(boolean("strict", true)).hint, "It is one of loads.");
   EXPECT_EQ(refusal<ReplicateRequest>(boolean("wait", true)).hint, "Nobody waits for the runs of a job. Leave it out.");

@@ -16,6 +16,7 @@ TEST(ReplicateToRequest, ArrivesAsItWasSent) {
   request.workers = 0;
   request.force = true;
   request.check_foreign_keys = true;
+  request.replace_others = true;
   request.selection.exclude = {"a*", ""};
   ReplicateToRequest copy = decode_replicate_to_request(encode(request));
   EXPECT_EQ(copy.server, "tgt");
@@ -24,6 +25,7 @@ TEST(ReplicateToRequest, ArrivesAsItWasSent) {
   EXPECT_EQ(copy.workers, 0);
   EXPECT_TRUE(copy.force);
   EXPECT_TRUE(copy.check_foreign_keys);
+  EXPECT_TRUE(copy.replace_others);
   EXPECT_EQ(copy.selection.exclude, request.selection.exclude);
 }
 
