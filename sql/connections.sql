@@ -115,9 +115,12 @@ SET pagila_repl.pg_dump = 'pg_dump';
 SET pagila_repl.pg_dump = '/usr/bin/pg_dump';
 SET pagila_repl.disk_reserve = -2;
 SET pagila_repl.disk_reserve = '2GB';
+SET pagila_repl.old_libpq = 'ignore';
+SET pagila_repl.old_libpq = 'error';
 SET ROLE regress_pagila_stranger;
 SET pagila_repl.pg_dump = '/bin/true';
 SET pagila_repl.disk_reserve = 0;
+SET pagila_repl.old_libpq = 'warn';
 RESET ROLE;
 
 DROP SERVER source CASCADE;

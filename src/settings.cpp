@@ -42,6 +42,11 @@ int history_runs = 10000;
 bool defined = false;
 std::optional<std::string> callers_pg_dump;
 
+enum OldLibpq { kWarnOfOldLibpq, kRefuseOldLibpq };
+int old_libpq = kWarnOfOldLibpq;
+const config_enum_entry kOldLibpqChoices[] = {
+    {"warn", kWarnOfOldLibpq, false}, {"error", kRefuseOldLibpq, false}, {nullptr, 0, false}};
+
 // What is wrong with a list of directories, null if nothing is. Server code.
 const char *mistake_in(const char *list) {
   List *elements;
@@ -108,6 +113,9 @@ void define_source_settings() {
   DefineCustomStringVariable("pagila_repl.pg_dump", "Path of pg_dump, which reads the shape of a source.",
                              "Empty means the one next to the server.", &pg_dump, "", PGC_SUSET, 0, check_path, nullptr,
                              nullptr);
+  DefineCustomEnumVariable("pagila_repl.old_libpq", "What to do about a libpq that lacks fixes.",
+                           "\"warn\" says so once in every run, \"error\" refuses to connect with it.", &old_libpq,
+                           kWarnOfOldLibpq, kOldLibpqChoices, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "pagila_repl.disk_reserve", "Disk space that a run leaves free.",
       "On the volume of the write-ahead log. -1 means 1 GB or 5 % of it, whichever is more, 0 that it does not look.",
@@ -170,9 +178,11 @@ void use_timeouts(int connect, int stall) {
 }
 void use_pg_dump(const std::string &path) { callers_pg_dump = path; }
 void use_disk_reserve(int megabytes) { disk_reserve = megabytes; }
+void use_old_libpq(bool refuse) { old_libpq = refuse ? kRefuseOldLibpq : kWarnOfOldLibpq; }
 int workers_setting() { return workers; }
 std::string pg_dump_setting() { return callers_pg_dump ? *callers_pg_dump : text_of(pg_dump); }
 int disk_reserve_setting() { return disk_reserve; }
+bool is_old_libpq_refused() { return old_libpq == kRefuseOldLibpq; }
 std::string time_zone_setting() { return text_of(time_zone); }
 int max_concurrent_runs_setting() { return max_concurrent_runs; }
 int max_jobs_per_role_setting() { return max_jobs_per_role; }

@@ -18,12 +18,15 @@ bool analyze_setting();
 void use_timeouts(int connect, int stall);
 void use_pg_dump(const std::string &path);
 void use_disk_reserve(int megabytes);
+void use_old_libpq(bool refuse);
 // How many processes do the steps of a replication.
 int workers_setting();
 // Path of pg_dump; empty: the one next to the server.
 std::string pg_dump_setting();
 // Disk space in megabytes that a run leaves free; -1: 1 GB or 5 %, whichever is more.
 int disk_reserve_setting();
+// Whether a libpq that lacks fixes may not be connected with.
+bool is_old_libpq_refused();
 // Comma-separated hosts that may be connected to; empty: any.
 std::string allowed_hosts_setting();
 // Time zone of cron expressions.

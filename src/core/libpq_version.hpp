@@ -1,5 +1,7 @@
-// Whether the libpq that was found at run time may be used.
+// Which fixes the libpq that was found at run time lacks.
 #pragma once
+
+#include <string>
 
 namespace pagila_repl {
 
@@ -12,5 +14,11 @@ constexpr bool is_libpq_too_old(int version) {
     if (version / 10000 <= oldest / 10000) return version < oldest;
   return false;
 }
+
+// As people write it: 15.18.
+std::string libpq_version_text(int version);
+
+// Says of one that is too old what is not fixed in it, as far as the release notes name it; empty for others.
+std::string complaint_about_libpq(int version);
 
 }  // namespace pagila_repl

@@ -20,6 +20,7 @@ struct RunOptions {
   int run_timeout_ms = 0;           // after which the run fails; 0: never
   std::string pg_dump;              // the caller's setting pagila_repl.pg_dump
   int disk_reserve_mb = -1;         // and pagila_repl.disk_reserve
+  bool refuse_old_libpq = false;    // and pagila_repl.old_libpq
   int64_t job = 0;                  // for which it runs; 0: someone called for it
   int64_t run_id = 0;               // the number it is to have; 0: the next one
 };

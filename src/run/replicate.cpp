@@ -15,6 +15,7 @@
 #include "run/source_content.hpp"
 #include "run/unchanged.hpp"
 #include "settings.hpp"
+#include "source/connect.hpp"
 #include "source/dump_child.hpp"
 #include "source/dump_file.hpp"
 #include "source/read_catalog.hpp"
@@ -55,6 +56,7 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
   source.snapshot =
       take_snapshot(source.server, request.selection, request, "leader of run " + std::to_string(record.id()));
   pin(source.server, source.snapshot.holder->reached());
+  warn_of_libpq();
   source.in_utf8 = source.catalog().encoding != source.encoding;
   enter(record, Phase::fingerprint);
   PR_FAULT("fingerprint");
@@ -193,7 +195,7 @@ std::string summary(const Source &source, const std::string &where, const Stage 
   std::string text = std::to_string(record.rows()) + " rows in " + std::to_string(source.catalog().tables.size()) +
                      " tables from " + where;
   for (const auto *more : {&source.plan.remarks, &source.catalog().remarks, &stage.remarks, &remarks})
-    for (const std::string &remark : *more) text += "; " + remark;
+    text += joined(*more);
   return text;
 }
 
@@ -230,14 +232,14 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   if (!request.force && removed.empty() && drift.none())
     if (int64_t same =
             find_unchanged(*source.snapshot.holder, source.plan, source.catalog(), work.fingerprint, source.in_utf8))
-      return record.skipped(same, "nothing changed since run " + std::to_string(same));
+      return record.skipped(same, "nothing changed since run " + std::to_string(same) + joined(libpq_remarks()));
   check_drift(drift, request);
 
   enter(record, Phase::shape);
   Stage stage = stage_shape(source.plan, request, carried, record.id());
   stage.vanished = removed;
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
-  std::vector<std::string> remarks;
+  std::vector<std::string> remarks = libpq_remarks();
   try {
     build_stage(source, stage, request, record, remarks);
   } catch (const Error &error) {

@@ -71,6 +71,7 @@ class Followed {
   Followed(const ReplicateToRequest &request, RunRecord &record) : request_(request), record_(record) {
     server_ = in_transaction([&] { return find_server(request_.server, Peer::target); });
     connect();
+    warn_of_libpq();
     record_target(record_.id(), target_->where());
   }
 
@@ -118,7 +119,9 @@ class Followed {
   void record_end() {
     ignore_cancel();
     if (run_.status == RunStatus::succeeded || run_.status == RunStatus::skipped) {
-      record_done(record_.id(), run_.status, name() + ": " + run_.message);
+      std::string message = name() + ": " + run_.message;
+      for (const std::string &remark : libpq_remarks()) message += "; here " + remark;
+      record_done(record_.id(), run_.status, message);
       return;
     }
     Error error = run_.error;

@@ -12,6 +12,7 @@ void take_settings(RunOptions &options) {
   options.run_timeout_ms = run_timeout_setting();
   options.pg_dump = pg_dump_setting();
   options.disk_reserve_mb = disk_reserve_setting();
+  options.refuse_old_libpq = is_old_libpq_refused();
 }
 
 void take_settings(ReplicateRequest &request) {

@@ -10,6 +10,7 @@
 #include "pg/transaction.hpp"
 #include "run/channel.hpp"
 #include "settings.hpp"
+#include "source/connect.hpp"
 #include "target/concurrent_changes.hpp"
 #include "target/decoding.hpp"
 #include "target/leftovers.hpp"
@@ -83,6 +84,7 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
   });
   use_pg_dump(options.pg_dump);
   use_disk_reserve(options.disk_reserve_mb);
+  use_old_libpq(options.refuse_old_libpq);
   if (options.job != 0) in_transaction([&] { lock_job(options.job); });
   RunIntent recorded = intent;
   recorded.job = options.job;
@@ -143,6 +145,19 @@ void tell(const std::string &text) {
 void warn(const std::string &text) {
   const char *message = text.c_str();
   guarded([message] { ereport(WARNING, (errmsg_internal("%s", message))); });
+}
+
+void warn_of_libpq() {
+  static bool told = false;
+  if (told) return;
+  told = true;
+  for (const std::string &remark : libpq_remarks()) warn(remark);
+}
+
+std::string joined(const std::vector<std::string> &remarks) {
+  std::string text;
+  for (const std::string &remark : remarks) text += "; " + remark;
+  return text;
 }
 
 void enter(RunRecord &record, Phase phase) {

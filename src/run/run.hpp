@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/job.hpp"
 #include "core/run_options.hpp"
@@ -23,6 +24,10 @@ void fail_run(const Job &job, int64_t run_id, const Error &error);
 // Messages for the waiting caller.
 void tell(const std::string &text);
 void warn(const std::string &text);
+// Once in a process, which is once in a run: what is not fixed in libpq.
+void warn_of_libpq();
+// Remarks as they follow the message of a run.
+std::string joined(const std::vector<std::string> &remarks);
 // Records the phase and shows it in pg_stat_activity.
 void enter(RunRecord &record, Phase phase);
 // Removes the replaced copy. The success cannot be taken back any more, so this does not throw for what it cannot do.

@@ -104,6 +104,7 @@ void work(const WorkSegment &shared, int slot) {
   std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
   use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
   use_disk_reserve(job.disk_reserve_mb);
+  use_old_libpq(false);  // the leader has looked
   ItemDoer doer(job, shared);
   SourceLink link(job);
   set_state(shared, slot, link.usable() ? WorkerSlot::working : WorkerSlot::without_source);

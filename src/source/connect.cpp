@@ -12,6 +12,7 @@
 #include "libpq-fe.h"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "settings.hpp"
 #include "source/remote_error.hpp"
 
 extern "C" {
@@ -62,11 +63,10 @@ void close_at_exit() {
 }
 
 void check_libpq() {
-  if (is_libpq_too_old(PQlibVersion()))
-    throw Error("0A000",
-                "libpq " + std::to_string(PQlibVersion() / 10000) + "." + std::to_string(PQlibVersion() % 10000) +
-                    " is too old to connect with",
-                "It lacks security fixes.", "Update libpq (Debian: libpq5) and restart the server.");
+  std::string complaint = complaint_about_libpq(PQlibVersion());
+  if (!complaint.empty() && is_old_libpq_refused())
+    throw Error("0A000", "libpq " + libpq_version_text(PQlibVersion()) + " is too old to connect with", complaint + ".",
+                std::string(kUpdateLibpq) + " Or let a superuser set pagila_repl.old_libpq to warn.");
 }
 
 void acquire_descriptor() {
@@ -177,6 +177,12 @@ bool InputWait::wait(int64_t until_ms) {
     if ((happened & WL_SOCKET_READABLE) != 0) return true;
     if ((happened & WL_TIMEOUT) != 0) return false;
   }
+}
+
+std::vector<std::string> libpq_remarks() {
+  std::string complaint = complaint_about_libpq(PQlibVersion());
+  if (complaint.empty() || is_old_libpq_refused()) return {};
+  return {complaint};
 }
 
 pg_conn *connect(const SourceServer &server, const std::string &application_name, int64_t until_ms) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "source/foreign_server.hpp"
 
@@ -32,8 +33,14 @@ class InputWait {
   WaitEventSet *events_;
 };
 
+constexpr const char *kUpdateLibpq = "Update libpq (Debian: libpq5 of the security suite) and restart the server.";
+
+// What is not fixed in the libpq of this process; nothing if it has all fixes, or if pagila_repl.old_libpq makes that an
+// error, which connect throws.
+std::vector<std::string> libpq_remarks();
+
 // Connects until then. The password was used if the server says it must be. Throws the source's SQLSTATE, 08001, 2F003,
-// 0A000 (libpq or source too old).
+// 0A000 (source too old, or libpq and pagila_repl.old_libpq says so).
 pg_conn *connect(const SourceServer &server, const std::string &application_name, int64_t until_ms);
 void disconnect(pg_conn *connection) noexcept;
 

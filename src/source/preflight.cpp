@@ -6,6 +6,7 @@
 #include "pg/distributed_tables.hpp"
 #include "pg/spi.hpp"
 #include "source/answer.hpp"
+#include "source/connect.hpp"
 #include "source/default_collation.hpp"
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
@@ -30,6 +31,10 @@ void look_at_version(const SourceCatalog &catalog, Findings &found) {
                   "the source is newer: PostgreSQL " + full(catalog.version) + ", here " + full(PG_VERSION_NUM),
                   "What this version does not know yet ends the run.");
   found.else_ok("version", "PostgreSQL " + full(catalog.version));
+}
+
+void look_at_libpq(Findings &found) {
+  for (const std::string &remark : libpq_remarks()) found.warning("libpq", remark, kUpdateLibpq);
 }
 
 void look_at_recovery(const SourceCatalog &catalog, Findings &found) {
@@ -171,6 +176,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
                                   source.query_value("SELECT current_user").value_or("") + "\"");
   look_at_version(catalog, found);
   found.add({find_pg_dump(catalog.version)});
+  look_at_libpq(found);
   look_at_recovery(catalog, found);
   look_for_ourselves(source, found);
   look_at_encoding(source, catalog, found);

@@ -29,7 +29,7 @@ only_passwords_let_users_in();
 hosts_can_be_limited();
 silence_ends_and_can_be_cancelled();
 off_host_connections_are_verified();
-old_libpq_is_refused();
+old_libpq_is_warned_of();
 texts_of_the_source_are_harmless();
 passwords_stay_in_mappings();
 done_testing();
@@ -304,18 +304,101 @@ sub cancelled_while_connecting {
 }
 
 # A libpq that lacks fixes connects to nobody. Here it only says so.
-sub old_libpq_is_refused {
-    my $fake = write_file("$dir/old_libpq.c", "int PQlibVersion(void) { return 150019; }\n");
-    run_command([ 'cc', '-shared', '-fPIC', '-o', "$dir/old_libpq.so", $fake ]);
-    return note 'no C compiler: a libpq that is too old is not tried' unless -e "$dir/old_libpq.so";
-    {
-        local %ENV = (%ENV, LD_PRELOAD => "$dir/old_libpq.so");
-        $target->restart;
-    }
+# Starts the target with a libpq that says it has this version. False where that cannot be done.
+sub restart_with_libpq {
+    my ($version) = @_;
+    my $fake = write_file("$dir/libpq_$version.c", "int PQlibVersion(void) { return $version; }\n");
+    run_command([ 'cc', '-shared', '-fPIC', '-o', "$dir/libpq_$version.so", $fake ]);
+    return 0 unless -e "$dir/libpq_$version.so";
+    local %ENV = (%ENV, LD_PRELOAD => "$dir/libpq_$version.so");
+    $target->restart;
+    return 1;
+}
+
+sub old_libpq_is_warned_of {
+    return note 'no C compiler: a libpq that is too old is not tried' unless restart_with_libpq(150014);
+    my $faults = qr/libpq 15\.14 is older than 15\.20, not fixed in it: CVE-2025-12818 \(.*\), CVE-2026-6477 \(.*\), waiting for encrypted data/;
+    my $is_warned_of = sub {
+        my ($what, $sql, $status, @as) = @_;
+        my ($out, $err) = run_sql($target, $sql, psql => { extra_params => \@as });
+        is($out, $status, $what) or diag $err;
+        my @warnings = $err =~ /WARNING: .*?(libpq.*)/g;
+        is(scalar @warnings, 1, "$what: one warning");
+        like($warnings[0], qr/^$faults/, "$what: it names what is not fixed");
+        like(last_run($target, 'message'), qr/; (here )?$faults/, "$what: so does the run");
+    };
     define_source();
-    like(fails('a libpq that is too old', '0A000'), qr/libpq 15\.19 is too old to connect with/, 'which is told');
+    my $pull = pull_sql('source', workers => 2, on_modified => "'overwrite'");
+    $is_warned_of->('a run with an old libpq', pull_sql('source', force => 'true', workers => 2, on_modified => "'overwrite'"), 'succeeded', '-U', 'etl');
+    $is_warned_of->('one that has nothing to do', $pull, 'skipped', '-U', 'etl');
+    my ($row) = run_sql($target, "SELECT status, sqlstate, message, hint FROM pagila_check('source') WHERE subject = 'libpq'",
+        psql => { extra_params => [ '-U', 'etl' ] });
+    like($row, qr/^warning\|\|$faults.*\|Update libpq /, 'pagila_check says so too');
+    is((run_sql($target, "SELECT count(*) FROM pagila_check('source') WHERE subject = 'libpq'", psql => { extra_params => [ '-U', 'etl' ] }))[0],
+        1, 'once');
+    old_libpq_asks_the_target($is_warned_of);
+    old_libpq_is_refused_if_asked_for($pull);
+    for my $right (150020, 190000) {
+        restart_with_libpq($right);
+        my ($out, $err) = run_sql($target, $pull, psql => { extra_params => [ '-U', 'etl' ] });
+        is($out, 'skipped', "libpq $right");
+        is($err, '', "libpq $right: no warning");
+        is((run_sql($target, "SELECT count(*) FROM pagila_check('source') WHERE subject = 'libpq'", psql => { extra_params => [ '-U', 'etl' ] }))[0],
+            0, "libpq $right: nothing to check");
+    }
+    restart_with_libpq(150019);
+    like((pull())[1], qr/WARNING: .*libpq 15\.19 is older than 15\.20, what is not fixed in it is not known/, 'what is not known is not named');
     $target->restart;
     succeeds('with the right one');
+    return;
+}
+
+# A run for which another server does the work.
+sub old_libpq_asks_the_target {
+    my ($is_warned_of) = @_;
+    define_source(server => { host => $source->host, trusted => 'true' }, mapping => { user => $system_user, password => undef });
+    $target->safe_psql('pagila', 'CREATE SCHEMA nest CREATE TABLE egg (id integer)');
+    $source->safe_psql('pagila', "CREATE SERVER target FOREIGN DATA WRAPPER pagila_repl
+        OPTIONS (host '" . $target->host . "', port '" . $target->port . "', dbname 'pagila', trusted 'true');
+        CREATE USER MAPPING FOR CURRENT_USER SERVER target OPTIONS (user '$system_user')");
+    $is_warned_of->('a run of the target', "SELECT status FROM pagila_replicate_to('source', schemas => '{nest}')", 'succeeded');
+    my ($out, $err) = run_sql($target, "SET pagila_repl.old_libpq = error; SELECT status FROM pagila_replicate_to('source', schemas => '{nest}')",
+        psql => { extra_params => [ '-v', 'ON_ERROR_STOP=1' ] });
+    is(sqlstate_of($err), '0A000', 'a run of the target can be refused');
+    unlike($err, qr/WARNING/, 'without a warning');
+    $source->safe_psql('pagila', 'DROP SERVER target CASCADE; DROP SCHEMA nest CASCADE');
+    $target->safe_psql('pagila', 'DROP SCHEMA nest CASCADE');
+    define_source();
+    return;
+}
+
+sub old_libpq_is_refused_if_asked_for {
+    my ($pull) = @_;
+    $target->safe_psql('pagila', "LOAD 'pagila_repl'; ALTER DATABASE pagila SET pagila_repl.old_libpq = 'error'");
+    my $err = fails('an old libpq where the database refuses one', '0A000');
+    like($err, qr/libpq 15\.14 is too old to connect with/, 'which is told');
+    like($err, qr/DETAIL:  libpq 15\.14 is older than 15\.20, not fixed in it: CVE-2025-12818/, 'with what is not fixed');
+    like($err, qr/HINT:  .*pagila_repl\.old_libpq/, 'and what refuses it');
+    unlike($err, qr/WARNING/, 'without a warning');
+    for my $looking (qw(pagila_check pagila_plan)) {
+        (undef, $err) = run_sql($target, "SELECT * FROM $looking('source')", psql => { extra_params => [ '-U', 'etl' ] });
+        is(sqlstate_of($err), '0A000', "$looking: refused");
+    }
+    for my $value (qw(warn error)) {
+        (undef, $err) = run_sql($target, "SELECT pagila_identify(); SET pagila_repl.old_libpq = $value", psql => { extra_params => [ '-U', 'etl' ] });
+        is(sqlstate_of($err), '42501', "a role that is no superuser may not set it to $value");
+    }
+    (undef, $err) = run_sql($target, "SET pagila_repl.old_libpq = warn; $pull", psql => { extra_params => [ '-U', 'etl' ] });
+    like($err, qr/ERROR:  0A000: libpq 15\.14 is too old/, 'nor before the module is there');
+    define_source(server => { trusted => 'true' });
+    (my $out, $err) = run_sql($target, "LOAD 'pagila_repl'; SET pagila_repl.old_libpq = warn; "
+        . pull_sql('source', force => 'true', workers => 2, on_modified => "'overwrite'"));
+    is($out, 'succeeded', 'a superuser may, and the workers do as he says') or diag $err;
+    $target->safe_psql('pagila', "ALTER DATABASE pagila RESET pagila_repl.old_libpq; ALTER SCHEMA public OWNER TO etl; ALTER TABLE bird OWNER TO etl");
+    (undef, $err) = run_sql($target, "LOAD 'pagila_repl'; SET pagila_repl.old_libpq = error; $pull");
+    is(sqlstate_of($err), '0A000', 'in one session alone it can be refused, too');
+    define_source();
+    succeeds('which no other has to do with');
     return;
 }
 
