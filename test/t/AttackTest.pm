@@ -216,7 +216,8 @@ sub try_case {
     $maker->run("CREATE DATABASE $db TEMPLATE base");
     my ($run, $holder, $watch) = map { Session->new($node, $db, $_) } undef, 'changer', undef;
     $run->run($case->{before}) if $case->{before};
-    my $budget = $case->{end} eq 'during' ? 10 : 1;
+    my $unsound = $case->{is_first} && unsound($case, $holder);
+    my $budget = $case->{end} eq 'after' ? 1 : 10;
     my %options = (force => 'true', %{ $case->{options} // {} });
     $run->run("SET pagila_repl.swap_budget = '${budget}s'");
     my $is_over = 0;
@@ -235,6 +236,15 @@ sub try_case {
     my $is_made = $holder->wait($gate ? 0.5 : 20);
     my $is_prepared = $is_made && $case->{prepared} && $holder->{state} eq '00000';
     $holder->run("PREPARE TRANSACTION 'held_$number'") if $is_prepared;
+    my $commit = $is_prepared ? "COMMIT PREPARED 'held_$number'" : 'COMMIT';
+    my $finish = sub {
+        return if defined $result{change};
+        $is_made ||= $holder->wait(30);
+        $result{change} = $is_made ? $holder->{state} : 'stuck';
+        if ($result{change} eq '00000') { $holder->run($commit, 30); $result{change} = $holder->{state} }
+        else { $holder->send('ROLLBACK') }
+    };
+    $finish->() if $case->{end} eq 'before' && $is_made;
     my $began = time;
     if ($gate) { let_run_go($gate) }
     else { $start->() }
@@ -251,13 +261,6 @@ sub try_case {
         # Between looking and locking.
         $over->(0.05);
     }
-    my $commit = $is_prepared ? "COMMIT PREPARED 'held_$number'" : 'COMMIT';
-    my $finish = sub {
-        $is_made ||= $holder->wait(30);
-        $result{change} = $is_made ? $holder->{state} : 'stuck';
-        if ($result{change} eq '00000') { $holder->run($commit, 30); $result{change} = $holder->{state} }
-        else { $holder->send('ROLLBACK') }
-    };
     if ($case->{end} eq 'during') { $finish->() }
     my $left = $began + $budget + $kPatience - time;
     my $bounded = $over->($left > 0 ? $left : 0);
@@ -268,7 +271,7 @@ sub try_case {
         $result{blocked_on} = $watch->run(q{SELECT string_agg(concat_ws(' ', locktype, relation::regclass, classid::regclass, mode), ', ')
           FROM pg_locks l JOIN pg_stat_activity USING (pid) WHERE backend_type = 'pagila_repl leader' AND NOT granted});
     }
-    $finish->() if $case->{end} ne 'during';
+    $finish->();
     $over->(30) if !$bounded;
 
     $result{run_says} = $run->{out} if $is_over;
@@ -279,10 +282,21 @@ sub try_case {
     $result{visible} = $watch->{state} eq '00000' ? $seen : "error $watch->{out}";
     $result{kept} = $watch->run(q{SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_%'});
     $result{failure} //= judge(\%result, $holder->{backend}, "held_$number");
+    $result{failure} = $unsound if $unsound;
     $_->close for $run, $holder, $watch;
     $maker->run("DROP DATABASE $db WITH (FORCE)");
     $maker->close;
     return \%result;
+}
+
+# Without a run the change can be made, and is seen then. Undef if so.
+sub unsound {
+    my ($case, $holder) = @_;
+    return if $case->{outlives_rollback};
+    $holder->run("BEGIN; $case->{change}");
+    my $seen = $holder->{state} eq '00000' ? $holder->run("SELECT ($case->{visible})::boolean") : $holder->{out};
+    $holder->run('ROLLBACK');
+    return $seen eq 't' ? undef : "the case is wrong: $seen";
 }
 
 # The property that all cases have in common. Undef if it holds.
@@ -335,16 +349,18 @@ sub others_pass {
     return $failure;
 }
 
-# Which combinations of where and how are tried with the case of this number, unless all are asked for: every case where
+# The points, and when the change is committed there: before the held run goes on, while it waits for something, or only once it has ended.
+# Which combinations are tried with the case of this number, unless all are asked for: every case where
 # it matters most, the others in turn.
 sub combinations {
     my ($number, $is_all) = @_;
     my @points = ('start', sort keys %kPoints);
-    my @all = map { my $point = $_; map { [ $point, $_ ] } 'during', 'after' } @points;
+    my @all = map { my $point = $_; map { [ $point, $_ ] } 'during', 'after', $point eq 'start' ? () : 'before' } @points;
     return @all if $is_all;
     my @always = ([ 'verify', 'during' ], [ 'publish', 'during' ]);
     my @turns = ([ 'start', 'after' ], [ 'rows', 'during' ], [ 'publish', 'after' ], [ 'shape', 'during' ], [ 'verify', 'after' ],
-        [ 'plan', 'during' ], [ 'start', 'during' ], [ 'rows', 'after' ], [ 'shape', 'after' ], [ 'plan', 'after' ]);
+        [ 'plan', 'during' ], [ 'start', 'during' ], [ 'rows', 'after' ], [ 'shape', 'after' ], [ 'plan', 'after' ],
+        [ 'rows', 'before' ], [ 'publish', 'before' ], [ 'verify', 'before' ]);
     return (@always, $turns[ $number % @turns ]);
 }
 
@@ -357,12 +373,14 @@ sub held_open_cases {
     my $number = $options{turn} // 0;
     for my $case (@{ $options{cases} }) {
         my @combinations = $options{combinations} ? @{ $options{combinations} } : combinations($number++, $ENV{PR_ATTACK_ALL});
+        my $is_first = 1;
         for my $combination (@combinations) {
             my ($point, $end) = @$combination;
-            my %try = (%$case, point => $point, end => $end, probe => 1, %{ $options{with} // {} });
-            $try{name} = sprintf '%s%s, opened at %s, committed %s the run%s', $try{prepared} ? 'prepared: ' : '', $case->{kind}, $point, $end,
+            my %try = (%$case, point => $point, end => $end, probe => 1, is_first => $is_first, %{ $options{with} // {} });
+            $try{name} = sprintf '%s%s, opened at %s, committed %s%s', $try{prepared} ? 'prepared: ' : '', $case->{kind}, $point, { before => 'before it goes on', during => 'while it waits', after => 'after it' }->{$end},
               $case->{options} ? ', loss allowed' : '';
             push @tries, \%try if !$ENV{PR_ATTACK_ONLY} || $try{name} =~ /$ENV{PR_ATTACK_ONLY}/;
+            $is_first = 0;
         }
     }
     my $began = time;

@@ -5,7 +5,7 @@
 #   $test->attacks({ name => 'a view takes the place of a sequence', plant => 'SQL of the attacker', tries => [ ... ] }, ...);
 #
 # A try is [ where, what, as whom ]: where the planting begins, "before" the run, or in a transaction that is committed while the run
-# waits, begun at its "start" or at one of AttackTest's points; what is asked for: load, replicate, job, check, plan; by
+# waits, begun at its "start" or at one of AttackTest's points; with "!" after the point it is committed before the run goes on; what is asked for: load, replicate, job, check, plan; by
 # postgres or by puller, who is no superuser and a member of the attacker's role.
 package RightsAttack;
 use strict;
@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @kAllTries = ([ 'before', 'load', 'postgres' ], [ 'before', 'replicate', 'puller' ], [ 'start', 'load', 'postgres' ], [ 'plan', 'job', 'postgres' ],
-    [ 'rows', 'replicate', 'postgres' ], [ 'verify', 'load', 'postgres' ], [ 'publish', 'load', 'puller' ]);
+    [ 'rows', 'replicate', 'postgres' ], [ 'verify!', 'load', 'postgres' ], [ 'verify', 'load', 'postgres' ], [ 'publish', 'load', 'puller' ]);
 
 my $kPatience = 40;
 
@@ -42,9 +42,10 @@ my $kShop = q{
 
 # Whoever is let in gives everything of the shop to the attacker.
 my $kGive = q{ALTER SCHEMA shop OWNER TO attacker;
+  SELECT format('ALTER ROUTINE %s OWNER TO attacker', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'shop'::regnamespace \gexec
   SELECT format('ALTER %s %s OWNER TO attacker', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
            ELSE 'TABLE' END, oid::regclass) FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'v', 'm', 'S') \gexec
-  ALTER DOMAIN shop.small OWNER TO attacker; ALTER TYPE shop.mood OWNER TO attacker; ALTER FUNCTION shop.fine OWNER TO attacker;};
+  ALTER DOMAIN shop.small OWNER TO attacker; ALTER TYPE shop.mood OWNER TO attacker;};
 
 # The attacker's tools. Functions that say they are immutable are evaluated while a query is planned.
 my $kTools = q{
@@ -69,7 +70,7 @@ sub new {
     for my $node ($source, $target) {
         $node->safe_psql('postgres', 'CREATE ROLE attacker LOGIN; CREATE ROLE puller LOGIN IN ROLE pagila_repl_operator, attacker, pg_read_server_files');
     }
-    (my $gift, my $error) = run_sql($source, "$kShop $kGive");
+    (my $gift, my $error) = run_sql($source, "$kShop " . ($options{more} // '') . " $kGive");
     $error eq '' or BAIL_OUT($error);
     $self->{file} = "$self->{dir}/shop.sql";
     system_or_bail('pg_dump', '--no-sync', '--schema=shop', '-f', $self->{file}, $source->connstr('pagila'));
@@ -85,8 +86,8 @@ sub new {
     ($gift, $error) = run_sql($target, pull_sql('source', workers => 2, schemas => q{'{shop}'}), db => 'base');
     $gift eq 'succeeded' or BAIL_OUT("the first copy failed: $error");
     (my $tools = $kTools) =~ s/DIR/$self->{dir}/;
-    (undef, $error) = run_sql($target, $kGive, db => 'base');
-    $error eq '' or BAIL_OUT($error);
+    # The attacker is to own the schema too.
+    $target->safe_psql('base', 'ALTER SCHEMA shop OWNER TO attacker');
     (undef, $error) = run_sql($target, $tools, db => 'base', psql => { extra_params => [ '-U', 'attacker' ] });
     $error eq '' or BAIL_OUT($error);
     # So that the schema's owner is no change of the copy.
@@ -132,12 +133,13 @@ sub sql_of {
     return pull_sql('source', workers => 2, schemas => q{'{shop}'}, %options) if $what eq 'replicate';
     return 'SELECT pagila_schedule(' . join(', ', q{'copy'}, q{'1 day'}, q{source => 'source'}, q{schemas => '{shop}'}, map { "$_ => $options{$_}" } sort keys %options) . ')'
       if $what eq 'job';
-    return "SELECT count(*) FROM pagila_$what('source', schemas => '{shop}')";
+    return "SELECT * FROM pg_catalog.pagila_$what('source', schemas => '{shop}')";
 }
 
 sub try_attack {
     my ($self, $attack, $number) = @_;
     my ($where, $what, $who) = @{ $attack->{try} };
+    my $at_once = $where =~ s/!$//;
     my ($db, $maker) = $self->make_database($number);
     my ($run, $attacker, $watch) = map { Session->new($self->{target}, $db, $_) } $who, 'attacker', undef;
     my %result = (failure => undef);
@@ -182,14 +184,18 @@ sub try_attack {
         }
         my $is_planted = $attacker->send($plant)->wait($gate ? 0.5 : 20);
         $complain->("the attack could not be planted: $attacker->{out}") if $is_planted && $attacker->{state} ne '00000' && !$attack->{may_fail};
+        my $is_committed;
+        $is_committed = $attacker->run('COMMIT') if $is_planted && $at_once;
         if ($gate) { let_run_go($gate) }
         else { $start->() }
         my $waits = q{SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type LIKE 'pagila%leader' AND wait_event_type = 'Lock'};
         wait_until(sub { $over->(0.02) || $watch->run($waits) ne '0' }, 6);
         $is_planted ||= $attacker->wait(20);
-        $attacker->run('COMMIT') if $is_planted;
+        $attacker->run('COMMIT') if $is_planted && !defined $is_committed;
     }
-    $complain->('the run does not end') if !$over->($kPatience);
+    $complain->('the run does not end: ' . $watch->run(q{SELECT string_agg(concat_ws(' ', pid, usename, backend_type, state, wait_event_type, wait_event,
+        (SELECT concat_ws(' ', locktype, relation, classid, objid, mode) FROM pg_locks l WHERE l.pid = a.pid AND NOT granted LIMIT 1), pg_blocking_pids(pid)::text, left(query, 60)), E'\n    ')
+        FROM pg_stat_activity a WHERE datname = current_database()})) if !$over->($kPatience);
     $result{told} = $run->{out};
     my ($gained, $calls) = $self->gain($db);
     $complain->($gained) if $gained;
@@ -218,16 +224,45 @@ sub attacks {
         my ($try, $result) = ($tries[$i], $results[$i]);
         my ($where, $what, $who) = @{ $try->{try} };
         ok(!$result->{failure}, "$try->{name}: $what of $who, " . ($where eq 'before' ? 'before it' : "open at $where"))
-          or diag join "\n  ", $result->{failure}, map { "$_: $result->{$_}" } grep { defined $result->{$_} } qw(run told);
+          ? note "  called as the attacker: $result->{as_attacker}; $result->{run}"
+          : diag join "\n  ", $result->{failure}, map { "$_: $result->{$_}" } grep { defined $result->{$_} } qw(run told);
     }
     note sprintf '%d tries of %d attacks in %.0f s', scalar @tries, scalar @attacks, time - $began;
     return;
 }
 
-sub done {
+# Attacks that follow no pattern: each of name and body; the body gets a database of its own and returns what is wrong, if anything.
+sub scenarios {
+    my ($self, @scenarios) = @_;
+    my @pairs;
+    while (my ($name, $body) = splice @scenarios, 0, 2) { push @pairs, [ $name, $body ] if !$ENV{PR_ATTACK_ONLY} || $name =~ /$ENV{PR_ATTACK_ONLY}/ }
+    my $first = $self->{tried} // 0;
+    $self->{tried} = $first + @pairs;
+    my $try = sub {
+        my ($pair, $i) = @_;
+        my ($db, $maker) = $self->make_database($first + $i);
+        my $failure = eval { $pair->[1]->($db, $maker) };
+        $failure = "died: $@" if $@;
+        my ($gained, $calls) = $self->gain($db);
+        $maker->run("DROP DATABASE $db WITH (FORCE)");
+        $maker->close;
+        return { failure => join('; ', grep { $_ } $gained, $failure) };
+    };
+    my @results = side_by_side(5, $try, @pairs);
+    ok($results[$_]{failure} eq '', $pairs[$_][0]) or diag $results[$_]{failure} for 0 .. $#pairs;
+    note scalar(@pairs) . ' scenarios';
+    return;
+}
+
+sub stays_up {
     my ($self) = @_;
     my $log = slurp_file($self->{target}->logfile);
-    ok($log !~ /PANIC|was terminated by (signal|exception)|TRAP:/, 'the server stays up');
+    return ok($log !~ /PANIC|was terminated by (signal|exception)|TRAP:/, 'the server stays up');
+}
+
+sub done {
+    my ($self) = @_;
+    $self->stays_up;
     return done_testing();
 }
 

@@ -90,7 +90,7 @@ my @cases = (
     changed('ALTER SEQUENCE ... INCREMENT', 'ALTER SEQUENCE live.ticket INCREMENT 5', q{SELECT seqincrement = 5 FROM pg_sequence WHERE seqrelid = to_regclass('live.ticket')}, qr/\bticket\b/),
     changed('ALTER SEQUENCE ... OWNED BY', 'ALTER SEQUENCE live.ticket OWNED BY live.other.id',
         q{SELECT count(*) > 0 FROM pg_depend WHERE objid = to_regclass('live.ticket') AND deptype = 'a'}, qr/\bticket\b/),
-    changed('nextval', q{SELECT nextval('live.ticket')}, 'SELECT is_called FROM live.ticket', qr/\bticket\b/),
+    { %{ changed('nextval', q{SELECT nextval('live.ticket')}, 'SELECT is_called FROM live.ticket', qr/\bticket\b/) }, outlives_rollback => 1 },
     changed('ALTER INDEX ... SET', 'ALTER INDEX live.item_name SET (fillfactor = 50)', rel('item_name', 'reloptions IS NOT NULL'), qr/\bitem(_name)?\b/),
     changed('ALTER FOREIGN TABLE', q{ALTER FOREIGN TABLE live.far_away ADD COLUMN more integer}, rel('far_away', 'relnatts = 2'), qr/\bfar_away\b/),
     changed('GRANT on a table', 'GRANT SELECT ON live.item TO reader', granted(q{pg_class WHERE oid = to_regclass('live.item')}, 'relacl'), qr/\bitem\b/),
