@@ -238,10 +238,10 @@ sub try_case {
     $holder->run("PREPARE TRANSACTION 'held_$number'") if $is_prepared;
     my $commit = $is_prepared ? "COMMIT PREPARED 'held_$number'" : 'COMMIT';
     my $finish = sub {
-        return if defined $result{change};
+        return if defined $result{made};
         $is_made ||= $holder->wait(30);
-        $result{change} = $is_made ? $holder->{state} : 'stuck';
-        if ($result{change} eq '00000') { $holder->run($commit, 30); $result{change} = $holder->{state} }
+        $result{made} = $is_made ? $holder->{state} : 'stuck';
+        if ($result{made} eq q{00000}) { $holder->run($commit, 30); $result{made} = $holder->{state} }
         else { $holder->send('ROLLBACK') }
     };
     $finish->() if $case->{end} eq 'before' && $is_made;
@@ -304,10 +304,10 @@ sub judge {
     my ($result, $pid, $gid) = @_;
     my $told = join "\n", grep { defined } @$result{qw(message detail hint)};
     my $names = $result->{names};
-    return 'a deadlock was told to whoever made the change' if $result->{change} eq '40P01';
-    return 'the change never came through' if $result->{change} eq 'stuck';
+    return 'a deadlock was told to whoever made the change' if $result->{made} eq '40P01';
+    return 'the change never came through' if $result->{made} eq 'stuck';
     return $result->{others} if $result->{others};
-    my $is_committed = $result->{change} eq '00000';
+    my $is_committed = $result->{made} eq '00000';
     if ($result->{status} eq 'succeeded') {
         return if !$is_committed || $result->{visible} eq 't';
         return if $told =~ $names;
@@ -384,14 +384,14 @@ sub held_open_cases {
         }
     }
     my $began = time;
-    my @results = side_by_side($options{processes} // 6, sub { try_case($node, $file, @_) }, @tries);
+    my @results = side_by_side($options{processes} // 8, sub { try_case($node, $file, @_) }, @tries);
     my %outcomes;
     for my $i (0 .. $#tries) {
         my ($try, $result) = ($tries[$i], $results[$i]);
         $count{"$try->{point}/$try->{end}"}++;
         $outcomes{ join ' ', grep { $_ } @$result{qw(status state)} }++;
         ok(!$result->{failure}, $try->{name}) or diag join "\n", $result->{failure},
-          map { "  $_: " . ($result->{$_} // '') } grep { ($result->{$_} // '') ne '' } qw(change visible status state phase message detail hint kept seconds blocked_on);
+          map { "  $_: " . ($result->{$_} // '') } grep { ($result->{$_} // '') ne '' } qw(made visible status state phase message detail hint kept seconds blocked_on);
     }
     my %kinds = map { $_->{kind} => 1 } @tries;
     note sprintf '%d cases of %d kinds in %.0f s: %s', scalar @tries, scalar keys %kinds, time - $began,

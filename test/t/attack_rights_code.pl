@@ -63,12 +63,20 @@ my $into_stage = q{DO $do$DECLARE s text; BEGIN
     END LOOP; END$do$};
 
 my $test = RightsAttack->new('rights_code');
+# Its owner is whoever creates it.
+my $has_citext = $test->{target}->safe_psql('postgres', q{SELECT name FROM pg_available_extensions WHERE name = 'citext'});
 $test->attacks(
     { name => 'a check of a domain that a run leaves as it is', tries => \@types, plant => 'ALTER DOMAIN shop.small ADD CONSTRAINT trap CHECK (att.evil_true(VALUE)) NOT VALID' },
     { name => 'a default of a domain', tries => [ @types[ 0, 2, 5, 6 ] ], plant => 'ALTER DOMAIN shop.small SET DEFAULT att.evil()' },
     { name => 'a cast of an enum that a run leaves as it is', tries => \@types,
         first => 'CREATE FUNCTION att.mood_text(shop.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$BEGIN PERFORM att.strike(); RETURN 1; END$$',
         plant => 'CREATE CAST (shop.mood AS text) WITH FUNCTION att.mood_text(shop.mood) AS ASSIGNMENT' },
+    { name => 'an enum changes places with a domain', tries => \@types, whole => $succeeded_whole,
+        plant => q{ALTER TYPE shop.mood RENAME TO gone; CREATE DOMAIN shop.mood AS text CHECK (att.evil_true(1))} },
+    { name => 'a domain changes places with another', tries => \@types, whole => $succeeded_whole,
+        plant => 'ALTER DOMAIN shop.small RENAME TO gone; CREATE DOMAIN shop.small AS integer DEFAULT att.evil() CHECK (att.evil_true(VALUE))' },
+    (map { { name => 'an extension of the attacker in the schema', tries => \@go_on, options => \%allowed, first => "CREATE EXTENSION $_ SCHEMA shop; ALTER EXTENSION $_ ADD FUNCTION att.evil()",
+        plant => 'CREATE TABLE shop.words (a shop.citext DEFAULT att.evil()::text)' } } grep { $_ } $has_citext),
     { name => 'operators and functions in the search_path of the database', tries => \@paths, before => 'ALTER DATABASE this SET search_path = att, public, pg_catalog', plant => shadows('att') },
     { name => 'settings of the role', tries => [ [ 'before', 'load', 'puller' ], [ 'before', 'job', 'puller' ], [ 'before', 'check', 'puller' ], [ 'before', 'replicate', 'puller' ] ],
         before => 'ALTER ROLE puller IN DATABASE this SET search_path = att, public, pg_catalog; ALTER ROLE puller IN DATABASE this SET row_security = off;
