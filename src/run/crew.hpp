@@ -25,7 +25,7 @@ struct PullJob {
   std::string snapshot;  // to join; empty: only the leader can read it
   std::string encoding;  // of what the source sends
   // The caller's settings.
-  int connect_timeout_ms = 10000, stall_timeout_ms = 60000, disk_reserve_mb = -1;
+  int connect_timeout_ms = 10000, stall_timeout_ms = 60000, disk_reserve_mb = -1, swap_budget_ms = 60000;
   bool in_utf8 = false;  // text is compared in UTF-8
 };
 

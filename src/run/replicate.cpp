@@ -166,6 +166,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
               request.connect_timeout_ms,
               request.stall_timeout_ms,
               request.disk_reserve_mb,
+              longest_lock_wait_ms(request),
               source.in_utf8};
   Harvest harvest = do_items(items, job, request.workers, stage, *source.snapshot.holder, record);
   record.add_rows(harvest.rows, harvest.bytes);

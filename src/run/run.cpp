@@ -48,9 +48,10 @@ void record_end(RunRecord &record, RunStatus status, const Error &error) {
 
 // Who holds a lock that the server has waited for in vain, as far as it can still be seen.
 void name_holders(Error &error) {
-  if (error.sqlstate != "55P03" || !error.detail.empty()) return;
+  if (error.sqlstate != "55P03" || error.origin != Error::Origin::local || !error.detail.empty()) return;
   try {
     error.detail = in_transaction([] { return who_is_in_the_way({}); });
+    if (error.hint.empty()) error.hint = "End these transactions, or raise pagila_repl.swap_budget.";
   } catch (...) {
     // The error itself matters more.
   }
@@ -75,8 +76,7 @@ void end(RunRecord &record, const Error &error) {
 }  // namespace
 
 void do_run(const RunIntent &intent, const RunOptions &options, const std::function<void(RunRecord &)> &course) {
-  // One try at the least.
-  limit_lock_waits(std::max(options.swap_budget_ms, 200));
+  limit_lock_waits(longest_lock_wait_ms(options));
   in_transaction([] {
     lock_extension();
     stay_small();
@@ -102,6 +102,8 @@ void do_run(const RunIntent &intent, const RunOptions &options, const std::funct
     end(record, current_error());
   }
 }
+
+int longest_lock_wait_ms(const RunOptions &options) { return std::max(options.swap_budget_ms, 200); }
 
 bool has_begun_run() { return begun; }
 

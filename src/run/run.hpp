@@ -21,6 +21,9 @@ RunIntent intent_of(const Job &job);
 // Records a run of a job that could not even begin, as its owner.
 void fail_run(const Job &job, int64_t run_id, const Error &error);
 
+// How long a process of the run waits for a lock in one go, where it does not try again: at least as long as one try.
+int longest_lock_wait_ms(const RunOptions &options);
+
 // Messages for the waiting caller.
 void tell(const std::string &text);
 void warn(const std::string &text);

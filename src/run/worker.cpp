@@ -104,6 +104,7 @@ void work(const WorkSegment &shared, int slot) {
   std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
   use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
   use_disk_reserve(job.disk_reserve_mb);
+  limit_lock_waits(job.swap_budget_ms);
   use_old_libpq(false);  // the leader has looked
   ItemDoer doer(job, shared);
   SourceLink link(job);
@@ -223,6 +224,7 @@ std::string encode(const PullJob &job) {
   out.put_number(job.run_id).put_number(job.first_step).put(job.server).put(job.snapshot).put(job.encoding);
   out.put(job.reached.host).put(job.reached.hostaddr).put(job.reached.port);
   out.put_number(job.connect_timeout_ms).put_number(job.stall_timeout_ms).put_number(job.disk_reserve_mb);
+  out.put_number(job.swap_budget_ms);
   return out.put(job.in_utf8).bytes();
 }
 
@@ -240,6 +242,7 @@ PullJob decode_pull_job(std::string_view bytes) {
   job.connect_timeout_ms = static_cast<int>(in.number());
   job.stall_timeout_ms = static_cast<int>(in.number());
   job.disk_reserve_mb = static_cast<int>(in.number());
+  job.swap_budget_ms = static_cast<int>(in.number());
   job.in_utf8 = in.flag();
   return job;
 }

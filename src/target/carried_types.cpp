@@ -29,6 +29,11 @@ std::vector<CarriedType> find_unaltered(const LoadPlan &plan, const RunOptions &
                 AND m.statement_hash = $3 AND t.typtype IN ('e', 'd')
                 -- Rows of the dump need not pass a constraint that is NOT VALID.
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND NOT k.convalidated)
+                -- Its owner may add a check to it at any time, which is evaluated as the owner of a table that has it.
+                AND (pg_catalog.pg_has_role(t.typowner, session_user, 'USAGE')
+                     OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+                                     WHERE a.atttypid IN (t.oid, t.typarray) AND c.relkind IN ('r', 'p', 'm')
+                                       AND NOT pg_catalog.pg_has_role(t.typowner, c.relowner, 'USAGE')))
                 -- There can be only one cast between two types, so the dump could not make it again.
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                                  WHERE d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = t.oid

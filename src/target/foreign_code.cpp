@@ -55,6 +55,10 @@ WITH RECURSIVE relation AS (
   SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, pronamespace, proowner FROM pg_catalog.pg_proc
   UNION ALL
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relnamespace, relowner FROM pg_catalog.pg_class WHERE relkind = 'v'
+  UNION ALL
+  -- A carried one is the live one, whatever schema it is in for the moment.
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, CASE WHEN oid = ANY ($2::oid[]) THEN 0 ELSE typnamespace END, typowner
+    FROM pg_catalog.pg_type WHERE typtype = 'd'
 )
 SELECT DISTINCT pg_catalog.format('%s of role "%s" would be evaluated for %s as role "%s"',
          pg_catalog.pg_describe_object(e.classid, e.objid, 0), pg_catalog.pg_get_userbyid(c.owner),
@@ -66,12 +70,14 @@ SELECT DISTINCT pg_catalog.format('%s of role "%s" would be evaluated for %s as 
 
 }  // namespace
 
-void check_foreign_code(const std::vector<std::string> &stage_oids) {
+void check_foreign_code(const std::vector<std::string> &stage_oids, const std::vector<CarriedType> &carried) {
   std::string all;
-  for (const Row &row : query(kForeignCode, {array_literal(stage_oids)})) all += (all.empty() ? "" : "\n") + *row[0];
+  std::vector<std::string> types;
+  for (const CarriedType &type : carried) types.push_back(std::to_string(type.oid));
+  for (const Row &row : query(kForeignCode, {array_literal(stage_oids), array_literal(types)})) all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
-  throw Error("42501", "the copy depends on functions or views of roles that would gain the rights of others", all,
-              "Change the owner of these functions and views, or the owner of the tables.");
+  throw Error("42501", "the copy depends on functions, views or domains of roles that would gain the rights of others", all,
+              "Change their owner, or the owner of the tables.");
 }
 
 }  // namespace pagila_repl

@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "target/carried_types.hpp"
+
 namespace pagila_repl {
 
-// Throws 42501 if a function outside of these schemas, which somebody may replace at any time, is called by a constraint, a
-// generated column, an index, a domain, a statistics object or a materialized view in them, and its owner could not do as the
-// owner of that table or view, as whom it is called. Lists all. Looks through operators, casts and domains. Needs a
-// transaction.
-void check_foreign_code(const std::vector<std::string> &stage_oids);
+// Throws 42501 if a constraint, generated column, index, statistics object or materialized view in these schemas calls a
+// function, reads a view or has values checked by a domain that is outside of them (or is carried), and whose owner could not
+// do as the owner of the table or materialized view, as whom all that is evaluated: it may be replaced at any time. Lists all.
+// Looks through operators, casts, domains and views. Needs a transaction.
+void check_foreign_code(const std::vector<std::string> &stage_oids, const std::vector<CarriedType> &carried);
 
 }  // namespace pagila_repl

@@ -424,7 +424,7 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
   ShapeMaker maker(plan, options, stage.carried);
   maker.make();
   stage.remarks = maker.remarks();
-  check_foreign_code(stage.stage_oids());
+  check_foreign_code(stage.stage_oids(), stage.carried);
 
   set_local("search_path", "pg_catalog, pg_temp");
   set_local("default_tablespace", "");
