@@ -134,8 +134,8 @@ void load(const LoadRequest &request, RunRecord &record) {
   try {
     build_stage(dump, stage, request, record);
   } catch (const Error &error) {
-    // What the server misses first when the stage is gone says little.
-    if (!is_cancel(error)) in_transaction([&] { check_stage_is_there(stage); });
+    // What the server misses first when the stage is gone, or a type that it has of the live schema, says little.
+    if (!is_cancel(error)) in_transaction([&] { check_same_schemas(stage); });
     throw;
   }
   enter(record, Phase::publish);

@@ -244,8 +244,8 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   try {
     build_stage(source, stage, request, record, remarks);
   } catch (const Error &error) {
-    // What the server misses first when the stage is gone says little.
-    if (!is_cancel(error)) in_transaction([&] { check_stage_is_there(stage); });
+    // What the server misses first when the stage is gone, or a type that it has of the live schema, says little.
+    if (!is_cancel(error)) in_transaction([&] { check_same_schemas(stage); });
     throw;
   }
   enter(record, Phase::publish);

@@ -165,8 +165,12 @@ std::map<Oid, std::vector<Reference>> references_by_catalog() {
 }
 
 Value description_of(const Object &object) {
-  return query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)",
-                     {std::to_string(object.first), std::to_string(object.second)});
+  // Not every row with an OID is an object, such as a label of an enum; those are in pg_depend.
+  return query_value(
+      "SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)"
+      " WHERE EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = $1::oid)"
+      "    OR EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = $1::oid)",
+      {std::to_string(object.first), std::to_string(object.second)});
 }
 
 // What a row that is being changed is about; a new object has no description that others could see yet.

@@ -74,10 +74,11 @@ void check_foreign_code(const std::vector<std::string> &stage_oids, const std::v
   std::string all;
   std::vector<std::string> types;
   for (const CarriedType &type : carried) types.push_back(std::to_string(type.oid));
-  for (const Row &row : query(kForeignCode, {array_literal(stage_oids), array_literal(types)})) all += (all.empty() ? "" : "\n") + *row[0];
+  for (const Row &row : query(kForeignCode, {array_literal(stage_oids), array_literal(types)}))
+    all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
-  throw Error("42501", "the copy depends on functions, views or domains of roles that would gain the rights of others", all,
-              "Change their owner, or the owner of the tables.");
+  throw Error("42501", "the copy depends on functions, views or domains of roles that would gain the rights of others",
+              all, "Change their owner, or the owner of the tables.");
 }
 
 }  // namespace pagila_repl

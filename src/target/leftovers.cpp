@@ -66,6 +66,20 @@ void drop_schemas(const Leftovers &there) {
     throw Error("55000", listed(there.names) + " was renamed while it was dropped");
 }
 
+// What the copies held when they were replaced; nothing if that was not recorded.
+std::optional<std::vector<std::string>> recorded(const Leftovers &there) {
+  std::vector<std::string> definitions;
+  if (query_value("SELECT pg_catalog.bool_and(definitions IS NOT NULL) FROM pagila_repl.leftover"
+                  " WHERE schema_oid = ANY ($1::oid[])",
+                  {array_literal(there.oids)}) != "t")
+    return {};
+  for (const Row &row :
+       query("SELECT pg_catalog.unnest(definitions) FROM pagila_repl.leftover WHERE schema_oid = ANY ($1::oid[])",
+             {array_literal(there.oids)}))
+    definitions.push_back(*row[0]);
+  return definitions;
+}
+
 // Nothing that someone hung onto a copy that was visible, or brought into it, goes with it. Empty if nothing is in the way.
 // Nobody else can depend on a stage, or change it.
 std::string why_kept(const Leftovers &there, bool was_visible) {
@@ -74,14 +88,23 @@ std::string why_kept(const Leftovers &there, bool was_visible) {
   find_dependents(there.oids, {}, drift);
   if (!drift.dependents.empty())
     return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
-  std::vector<std::string> definitions;
-  for (const Row &row :
-       query("SELECT pg_catalog.unnest(definitions) FROM pagila_repl.leftover WHERE schema_oid = ANY ($1::oid[])",
-             {array_literal(there.oids)}))
-    definitions.push_back(*row[0]);
-  if (Value object = not_among(there.oids, definitions))
+  std::optional<std::vector<std::string>> known = recorded(there);
+  if (!known) return {};
+  if (Value object = not_among(there.oids, *known))
     return listed(there.names) + " kept, " + *object + " was created or changed in there while it was replaced";
   return {};
+}
+
+// What others did to a replaced copy, having found it by its name before, that cannot be kept: what they dropped, and the
+// sequences they drew from.
+std::string lost_with(const Leftovers &there, bool was_visible) {
+  std::optional<std::vector<std::string>> known;
+  if (was_visible) known = recorded(there);
+  if (!known) return {};
+  std::string lost;
+  for (const std::string &what : missing_of(there.oids, *known))
+    lost += (lost.empty() ? "" : "; ") + what + " while it was replaced";
+  return lost;
 }
 
 // What is there, locked: neither names nor contents can change any more, so they are looked at now.
@@ -95,6 +118,7 @@ std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, Rel
   Snapshot locked = remember_moment();
   std::string reason = why_kept(there, was_visible);
   if (reason.empty()) {
+    reason = lost_with(there, was_visible);
     drop_schemas(there);
     forget(leftovers.oids);
   }

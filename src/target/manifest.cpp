@@ -5,6 +5,7 @@
 
 #include "target/manifest.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "pg/distributed_tables.hpp"
@@ -363,6 +364,40 @@ Value not_among(const std::vector<std::string> &schema_oids, const std::vector<s
           "      AND pg_catalog.concat_ws(' ', classid, objid, hash) NOT IN (SELECT pg_catalog.unnest($2::text[]))"
           " ORDER BY 1 LIMIT 1",
       {array_literal(schema_oids), array_literal(definitions)});
+}
+
+std::vector<std::string> sequence_states(Oid schema) {
+  std::vector<std::string> states;
+  for (const Row &row :
+       query("SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind = 'S' ORDER BY 1",
+             {std::to_string(schema)}))
+    states.push_back("sequence " + *row[0] + " " +
+                     sequence_state(static_cast<Oid>(std::stoul(*row[0]))).value_or("gone"));
+  return states;
+}
+
+std::vector<std::string> missing_of(const std::vector<std::string> &schema_oids,
+                                    const std::vector<std::string> &definitions) {
+  std::vector<std::string> missing;
+  for (const Row &row :
+       query("SELECT pg_catalog.concat(COALESCE((SELECT identity FROM pagila_repl.managed_object m"
+             "                                    WHERE m.classid = w.class::oid AND m.objid = w.object::oid"
+             "                                    ORDER BY run_id DESC LIMIT 1),"
+             "                                  'an object with OID ' || w.object), ' was dropped')"
+             "  FROM (SELECT pg_catalog.split_part(d, ' ', 1), pg_catalog.split_part(d, ' ', 2)"
+             "          FROM pg_catalog.unnest($2::text[]) d WHERE d NOT LIKE 'sequence %') w (class, object)"
+             " WHERE (w.class::oid, w.object::oid) NOT IN (SELECT classid, objid FROM (" +
+                 definitions_sql() + ") o WHERE schema_name IS NOT NULL) ORDER BY 1",
+             {array_literal(schema_oids), array_literal(definitions)}))
+    missing.push_back(*row[0]);
+  for (const std::string &oid : schema_oids)
+    for (const std::string &state : sequence_states(static_cast<Oid>(std::stoul(oid))))
+      if (std::find(definitions.begin(), definitions.end(), state) == definitions.end())
+        missing.push_back(query_value("SELECT 'sequence \"' || relname || '\" advanced' FROM pg_catalog.pg_class"
+                                      " WHERE oid = pg_catalog.split_part($1, ' ', 2)::oid",
+                                      {state})
+                              .value_or("a sequence was dropped"));
+  return missing;
 }
 
 void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage &stage, int64_t run_id,

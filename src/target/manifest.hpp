@@ -53,8 +53,13 @@ void find_dependents(const std::vector<std::string> &schema_oids, const std::vec
 
 // What the schemas hold, each object with the hash of its definition as one text, by the name of the schema.
 std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids);
+// The values of the sequences in a schema, as texts that may stand among those.
+std::vector<std::string> sequence_states(Oid schema);
 // An object in the schemas that is not among these, or is defined otherwise.
 Value not_among(const std::vector<std::string> &schema_oids, const std::vector<std::string> &definitions);
+// What these say of the schemas and is no longer so: objects that were dropped, sequences that have advanced.
+std::vector<std::string> missing_of(const std::vector<std::string> &schema_oids,
+                                    const std::vector<std::string> &definitions);
 
 using ContentHashes = std::map<Oid, std::string>;
 

@@ -23,6 +23,10 @@
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 
+extern "C" {
+#include "catalog/pg_type.h"
+}
+
 namespace pagila_repl {
 
 namespace {
@@ -33,8 +37,8 @@ std::vector<StagedSchema> replaced_schemas(const Stage &stage) {
   return schemas;
 }
 
-// Between the plan and now the schemas may have been dropped, made, renamed or given other owners, privileges or comments by
-// someone.
+}  // namespace
+
 void check_same_schemas(const Stage &stage) {
   for (const StagedSchema &schema : replaced_schemas(stage)) {
     Value now = query_value("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {schema.name});
@@ -51,6 +55,8 @@ void check_same_schemas(const Stage &stage) {
   check_stage_is_there(stage);
 }
 
+namespace {
+
 std::vector<std::string> names_of(const Stage &stage) {
   std::vector<std::string> names;
   for (const auto *replaced : {&stage.schemas, &stage.vanished})
@@ -65,12 +71,25 @@ struct LastLook {
   std::map<std::string, std::vector<std::string>> definitions;  // by schema
 };
 
+// Less the types that move to the new copy.
+std::map<std::string, std::vector<std::string>> definitions_to_replace(const Stage &stage) {
+  std::map<std::string, std::vector<std::string>> definitions = definitions_by_schema(stage.live_oids());
+  for (const CarriedType &type : stage.carried) {
+    std::string head = std::to_string(TypeRelationId) + " " + std::to_string(type.oid) + " ";
+    std::vector<std::string> &of_schema = definitions[type.schema];
+    of_schema.erase(std::remove_if(of_schema.begin(), of_schema.end(),
+                                   [&](const std::string &text) { return text.compare(0, head.size(), head) == 0; }),
+                    of_schema.end());
+  }
+  return definitions;
+}
+
 LastLook look(const Stage &stage, const RunOptions &options) {
   LastLook look;
   look.signature = catalog_signature();
   look.drift = find_drift(names_of(stage), stage.carried);
   check_drift(look.drift, options);
-  look.definitions = definitions_by_schema(stage.live_oids());
+  look.definitions = definitions_to_replace(stage);
   return look;
 }
 
@@ -79,7 +98,7 @@ LastLook look_again(const Stage &stage, const LastLook &last) {
   LastLook again;
   if (catalog_signature() != last.signature) {
     again.drift = find_drift(names_of(stage), stage.carried);
-    again.definitions = definitions_by_schema(stage.live_oids());
+    again.definitions = definitions_to_replace(stage);
     return again;
   }
   again = last;
@@ -142,12 +161,13 @@ void check_swapped(const Stage &stage) {
 // What is replaced is recorded with its definitions: whatever comes into it later, or is changed in it, by a session that had
 // found it by its name before, is not dropped with it.
 void record_replaced(const StagedSchema &schema, const LastLook &seen, const std::string &run) {
-  auto definitions = seen.definitions.find(schema.name);
+  auto found = seen.definitions.find(schema.name);
+  std::vector<std::string> definitions = found == seen.definitions.end() ? std::vector<std::string>() : found->second;
+  for (const std::string &state : sequence_states(schema.live_oid)) definitions.push_back(state);
   execute(
       R"(INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id, definitions)
          VALUES ($1::oid, $2, $3::bigint, $4::text[]))",
-      {std::to_string(schema.live_oid), schema.old, run,
-       definitions == seen.definitions.end() ? "{}" : array_literal(definitions->second)});
+      {std::to_string(schema.live_oid), schema.old, run, array_literal(definitions)});
 }
 
 void record_swap(const Stage &stage, const LastLook &seen, int64_t run_id) {

@@ -9,6 +9,10 @@
 
 namespace pagila_repl {
 
+// Between the plan and now the schemas may have been dropped, made, renamed or given other owners, privileges or comments by
+// someone, or the stage dropped. Throws 55000, 42P01. Needs a transaction.
+void check_same_schemas(const Stage &stage);
+
 // Locks every relation that is replaced, checks once more that nothing came in between, renames. Tries again, in another
 // order, while readers hold locks: each try holds up readers for at most 200 ms. Throws 55P03 when the options's budget
 // is used up; 55000 or 2BP01 as check_drift.

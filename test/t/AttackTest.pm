@@ -361,7 +361,7 @@ sub combinations {
     my @turns = ([ 'start', 'after' ], [ 'rows', 'during' ], [ 'publish', 'after' ], [ 'shape', 'during' ], [ 'verify', 'after' ],
         [ 'plan', 'during' ], [ 'start', 'during' ], [ 'rows', 'after' ], [ 'shape', 'after' ], [ 'plan', 'after' ],
         [ 'rows', 'before' ], [ 'publish', 'before' ], [ 'verify', 'before' ]);
-    return (@always, $turns[ $number % @turns ]);
+    return ($always[ $number % @always ], $turns[ $number % @turns ]);
 }
 
 # Tries all cases: each a hash with kind (what it is about), change (SQL), visible (an expression that is true if the change is

@@ -38,7 +38,8 @@ my @cases = (
     made('materialized view', 'CREATE MATERIALIZED VIEW live.fresh AS SELECT 1 AS a', 'pg_class', 'rel'),
     made('sequence', 'CREATE SEQUENCE live.fresh', 'pg_class', 'rel'),
     made('index', 'CREATE INDEX fresh ON live.item (price)', 'pg_class', 'rel'),
-    made('constraint', 'ALTER TABLE live.item ADD CONSTRAINT fresh UNIQUE (name)', 'pg_class', 'rel'),
+    # A constraint is a part of its table, which is named.
+    { %{ made('constraint', 'ALTER TABLE live.item ADD CONSTRAINT fresh UNIQUE (name)', 'pg_class', 'rel') }, names => qr/\bfresh|item\b/ },
     made('composite type', 'CREATE TYPE live.fresh AS (a integer)', 'pg_type', 'typ'),
     made('enum', q{CREATE TYPE live.fresh AS ENUM ('a')}, 'pg_type', 'typ'),
     made('domain', 'CREATE DOMAIN live.fresh AS text', 'pg_type', 'typ'),
