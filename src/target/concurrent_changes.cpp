@@ -20,6 +20,7 @@ extern "C" {
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 }
@@ -193,7 +194,11 @@ const Object *first_inside(Oid catalog, const ChangedRow &row, const std::set<Ob
 }  // namespace
 
 Snapshot remember_moment() {
-  return guarded([] { return RegisterSnapshot(GetLatestSnapshot()); });
+  return guarded([] {
+    // What the moment shows, caches must show, too; locks held already let no messages in.
+    AcceptInvalidationMessages();
+    return RegisterSnapshot(GetLatestSnapshot());
+  });
 }
 
 std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {

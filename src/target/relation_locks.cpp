@@ -13,6 +13,7 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
+#include "utils/inval.h"
 #include "utils/wait_event.h"
 }
 
@@ -114,6 +115,8 @@ void RelationLocks::let_readers_pass() {
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time, PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
+    // The next try is to see what has been committed meanwhile, whatever locks this transaction still has.
+    AcceptInvalidationMessages();
   });
 }
 

@@ -10,7 +10,8 @@ use Test::More;
 my ($source, $target) = new_pair('computed_alike');
 my %odd = (TimeZone => 'Asia/Tokyo', DateStyle => 'German', IntervalStyle => 'iso_8601', extra_float_digits => '-3', bytea_output => 'escape',
     xmlbinary => 'hex', default_text_search_config => 'pg_catalog.german');
-my $text = q{SELECT md5(string_agg(v::text, ' ')) FROM shop.computed v};
+# Read as text that no setting changes.
+my $text = q{SELECT concat_ws(' ', at, lasts, f, b, words, extract(epoch FROM day)) FROM shop.computed};
 
 $source->safe_psql('pagila', q{
     CREATE SCHEMA shop;
@@ -26,7 +27,6 @@ $source->safe_psql('postgres', "ALTER DATABASE pagila SET $_ = '$odd{$_}'") for 
 $target->safe_psql('postgres', "ALTER DATABASE pagila RESET $_") for sort keys %odd;
 $source->safe_psql('pagila', 'REFRESH MATERIALIZED VIEW shop.computed; UPDATE shop.item SET f = 2.0/3; REFRESH MATERIALIZED VIEW shop.computed');
 is((run_sql($target, pull_sql('source')))[0], 'succeeded', 'a copy of a database with odd settings');
-my $plain = q{SELECT row(at, lasts, f, b, words)::text FROM shop.computed};
-is($target->safe_psql('pagila', $plain), $source->safe_psql('pagila', $plain), 'the materialized view is what it is there');
-like($target->safe_psql('pagila', $plain), qr/JST|\+09/, 'computed in the time zone of the source');
+is($target->safe_psql('pagila', $text), $source->safe_psql('pagila', $text), 'the materialized view is what it is there');
+like($target->safe_psql('pagila', $text), qr/JST|\+09/, 'computed in the time zone of the source');
 done_testing();
