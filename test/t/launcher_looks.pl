@@ -129,6 +129,12 @@ sub a_turn_becomes_free_during_a_look {
     return;
 }
 
+# The first request to terminate does not keep a leader from recording the end of its run, a later one does.
+sub terminate_for_good {
+    my ($pid) = @_;
+    return wait_until(sub { $test->sql("SELECT pg_terminate_backend($pid)"); $test->sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid") eq '0' }, 30);
+}
+
 # A leader that is told twice to terminate records nothing any more, and the server goes on.
 sub a_leader_dies_alone {
     $test->rests('before a leader dies');
@@ -139,7 +145,7 @@ sub a_leader_dies_alone {
     $test->schedule('bad', '1 hour', "schema_file => '$dump'");
     my $leader = held_is('leader', 'a run that has failed, before that is recorded');
     isnt($test->sql('SELECT count(*) FROM pagila_repl.leftover'), '0', 'there is a stage');
-    $test->sql("SELECT pg_terminate_backend($leader)");
+    terminate_for_good($leader);
     $test->runs('bad', 1, 'crashed', 'a look that finds its leader gone marks it');
     is(last_run($target, 'sqlstate, phase, finished_at IS NOT NULL'), '57P02|rows|t', 'with SQLSTATE and phase');
     $test->let_go;
@@ -150,7 +156,7 @@ sub a_leader_dies_alone {
     $test->hold_at('end:1');
     my $id = $test->sql("SELECT run_id FROM pagila_load('$dump', wait => false)");
     $leader = held_is('leader', 'the same of a run that someone called for');
-    $test->sql("SELECT pg_terminate_backend($leader)");
+    terminate_for_good($leader);
     ok(wait_until(sub { $test->sql("SELECT status FROM pagila_repl.run WHERE run_id = $id") eq 'crashed' }, 30), 'it is marked, too');
     $test->let_go;
     $test->cleared_up('a leader that was called for');

@@ -111,7 +111,8 @@ sub errors_within_a_run_leak_nothing {
     my $many = with_owner('keeper', 1000);
     like(last_run($node, 'message'), qr/1000 owners skipped, the caller may not set them/, '1,000 errors are handled');
     note "descriptors and anonymous kB without an error: @$none, with 100: @$few, with 1,000: @$many";
-    cmp_ok($many->[0] - $few->[0], '<', 5, 'more of them cost no more descriptors');
+    # Some more files of catalogs may be open.
+    cmp_ok($many->[0] - $few->[0], '<', 20, 'hundreds more of them cost no more descriptors');
     cmp_ok($many->[1] - $none->[1], '<', 1024, 'nor memory (kB)');
     return;
 }

@@ -70,7 +70,7 @@ sub has_workers {
 sub a_load_and_its_audit {
     my ($schema, $data) = make_sample(7);
     run_sql($target, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
-    my ($status, $err) = run_sql($target, load_sql($schema, $data));
+    my ($status, $err) = run_sql($target, load_sql($schema, $data, on_other_source => q{'replace'}));
     is($status, 'succeeded', 'a load') or diag $err;
     my %sha;
     for my $file ($schema, $data) {
