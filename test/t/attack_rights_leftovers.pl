@@ -56,7 +56,9 @@ sub swept {
     if ($how{plant}) { $attacker->run($subst->($how{plant})); die "plant: $attacker->{out}" if $attacker->{state} ne '00000' }
     $maker->run("ALTER DATABASE $db " . ($how{fault} ? "SET pagila_repl.fault = '$how{fault}'" : 'RESET pagila_repl.fault'));
     my $gate = $how{open} ? hold_run_at($maker, $db, 'clean:1') : undef;
-    my $over = sweeper($who, $db);
+    # Its end is told once.
+    my ($wait, $is_over) = (sweeper($who, $db), 0);
+    my $over = sub { return $is_over ||= $wait->(@_) };
     if ($gate) {
         my $holder = $how{by} ? $super : $attacker;
         wait_until(sub { is_run_held($gate) || $over->(0.01) }, 30);
@@ -71,7 +73,10 @@ sub swept {
     }
     my $ended = $over->(50);
     $maker->run("ALTER DATABASE $db RESET pagila_repl.fault");
-    return 'the sweep does not end' if !$ended;
+    return 'the sweep does not end: ' . $super->run(q{SELECT string_agg(concat_ws(' ', a.pid, backend_type, state, wait_event_type, wait_event, pg_blocking_pids(a.pid)::text,
+            (SELECT string_agg(concat_ws(':', locktype, relation::regclass, classid::regclass, objid, mode), ',') FROM pg_locks l WHERE l.pid = a.pid AND NOT granted), left(query, 70)), E'\n')
+          || (SELECT E'\n' || concat_ws(' ', status, phase, message) FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1)
+        FROM pg_stat_activity a WHERE datname = current_database()}) if !$ended;
     my $left = $super->run($subst->("SELECT ($how{whole})::boolean"));
     my $said = $super->run(q{SELECT concat_ws(' ', status, sqlstate, message) FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1});
     return $left eq 't' ? undef : "lost: $left (the run: $said)";
