@@ -23,7 +23,7 @@ constexpr LibpqFix kFixes[] = {
 };
 
 int oldest_of_major(int version) {
-  for (int oldest : kOldestLibpq)
+  for (int oldest : kAsNewAs15_20)
     if (version / 10000 == oldest / 10000) return oldest;
   return 0;
 }

@@ -3,17 +3,12 @@
 
 #include <string>
 
+#include "core/releases.hpp"
+
 namespace pagila_repl {
 
-// The first of each major version that has all fixes a connection to an untrusted server relies on.
-constexpr int kOldestLibpq[] = {150020, 160016, 170012, 180007};
-
-// `version` as PQlibVersion gives it. Newer major versions than those listed have the fixes.
-constexpr bool is_libpq_too_old(int version) {
-  for (int oldest : kOldestLibpq)
-    if (version / 10000 <= oldest / 10000) return version < oldest;
-  return false;
-}
+// Whether it lacks fixes that a connection to an untrusted server relies on. `version` as PQlibVersion gives it.
+constexpr bool is_libpq_too_old(int version) { return is_older_than_15_20(version); }
 
 // As people write it: 15.18.
 std::string libpq_version_text(int version);

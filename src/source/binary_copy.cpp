@@ -4,15 +4,23 @@
 
 #include "source/binary_copy.hpp"
 
+#include <cstdlib>
+
+#include "core/releases.hpp"
+#include "pg/boundary.hpp"
 #include "pg/server.hpp"
 #include "source/answer.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+}
 
 namespace pagila_repl {
 
 namespace {
 
 // The built-in types are told one by one, so that one of a newer server is none of them. An interval may be infinite from
-// 17 on, which older servers take for a very long one: $4.
+// 17 on, which older servers take for a very long one: $4. Servers before 15.20 do not receive an empty tsquery: $5.
 constexpr const char *kTextColumns = R"(
 , carried AS MATERIALIZED (
   SELECT a.attrelid, a.attnum, a.attname, a.atttypid FROM relation c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
@@ -42,6 +50,7 @@ constexpr const char *kTextColumns = R"(
               WHEN t.oid >= 16384 THEN 'which is not built in'
               WHEN t.typsend = 0 OR t.typreceive = 0 THEN 'which has no binary form'
               WHEN t.typname = 'interval' AND $4::boolean THEN 'which may be infinite'
+              WHEN t.typname = 'tsquery' AND $5::boolean THEN 'which may be empty'
               WHEN t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
                    OR t.typname <> ALL ('{bool,bytea,char,name,int2,int4,int8,float4,float8,numeric,money,text,varchar,bpchar,
                         date,time,timetz,timestamp,timestamptz,interval,uuid,json,jsonb,jsonpath,xml,bit,varbit,inet,cidr,
@@ -61,6 +70,9 @@ SELECT DISTINCT ON (c.attrelid) c.attrelid, c.attname, pg_catalog.format_type(o.
 std::map<std::string, std::string> find_text_tables(Connection &source, const Wanted &wanted) {
   std::vector<Value> parameters = parameters_for(wanted);
   parameters.emplace_back(source.version() >= 170000 && PG_VERSION_NUM < 170000 ? "true" : "false");
+  // The module may have been built with another minor release.
+  int version = atoi(guarded([] { return GetConfigOption("server_version_num", false, false); }));
+  parameters.emplace_back(is_older_than_15_20(version) ? "true" : "false");
   std::map<std::string, std::string> tables;
   for (const Row &row : source.query(std::string(kWantedRelations) + kTextColumns, parameters))
     tables[text_in(row, 0)] = "column \"" + text_in(row, 1) + "\" " + (flag_in(row, 4) ? "contains " : "is of ") +

@@ -6,6 +6,7 @@
 
 #include "source/snapshot.hpp"
 
+#include "core/releases.hpp"
 #include "pg/fault.hpp"
 #include "pg/transaction.hpp"
 #include "source/preflight.hpp"
@@ -20,14 +21,7 @@ constexpr const char *kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
 // Servers before these can export a snapshot on a standby that others cannot use safely.
 bool can_export_snapshot(const SourceCatalog &catalog) {
-  if (!catalog.in_recovery) return true;
-  switch (catalog.version / 10000) {
-    case 15: return catalog.version >= 150020;
-    case 16: return catalog.version >= 160016;
-    case 17: return catalog.version >= 170012;
-    case 18: return catalog.version >= 180007;
-    default: return catalog.version >= 190000;
-  }
+  return !catalog.in_recovery || !is_older_than_15_20(catalog.version);
 }
 
 SourceCatalog look(Connection &source, const Selection &selection, const RunOptions &options) {
