@@ -122,7 +122,7 @@ sub take_in {
 
 my ($reloads, $rounds) = (0, 0);
 my %outcome;
-while (($reloads < $kReloads || $reads{simple} < $kReads || $reads{prepared} < $kReads) && $rounds < 4 + $kReads / 500 && !@errors) {
+while (($reloads < $kReloads || $reads{simple} < $kReads || $reads{prepared} < $kReads) && $rounds < 14 + $kReads / 500 && !@errors) {
     $rounds++;
     my @readers = map { start_readers($_) } 'simple', 'prepared';
     while (grep { $_->{run}->pumpable } @readers) {
