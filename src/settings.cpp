@@ -148,7 +148,8 @@ void define_job_settings() {
 }  // namespace
 
 void define_settings() {
-  DefineCustomIntVariable("pagila_repl.swap_budget", "How long publishing may try to lock what it replaces.",
+  DefineCustomIntVariable("pagila_repl.swap_budget",
+                          "How long a run tries to get locks that others hold, in each phase.",
                           "Each try holds up readers for at most 200 ms.", &swap_budget, 60000, 0, INT_MAX, PGC_USERSET,
                           GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable("pagila_repl.statistics", "Whether runs make statistics of what they bring.",

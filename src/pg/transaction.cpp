@@ -172,23 +172,27 @@ void check_version() {
               "ALTER EXTENSION pagila_repl UPDATE, or restart the server if it preloads an older library.");
 }
 
+Identity enter_role(Oid role) {
+  Identity before{};
+  GetUserIdAndSecContext(&before.user, &before.context);
+  before.settings_level = NewGUCNestLevel();
+  (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                          false);
+  SetUserIdAndSecContext(role, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+  return before;
+}
+
+void leave_role(Identity before, Settings settings) {
+  SetUserIdAndSecContext(before.user, before.context);
+  AtEOXact_GUC(settings == Settings::keep, before.settings_level);
+}
+
 Identity become_role(Oid role) {
-  return guarded([role] {
-    Identity before{};
-    GetUserIdAndSecContext(&before.user, &before.context);
-    before.settings_level = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
-    SetUserIdAndSecContext(role, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    return before;
-  });
+  return guarded([role] { return enter_role(role); });
 }
 
 void become(Identity identity) {
-  guarded([identity] {
-    SetUserIdAndSecContext(identity.user, identity.context);
-    AtEOXact_GUC(true, identity.settings_level);
-  });
+  guarded([identity] { leave_role(identity, Settings::keep); });
 }
 
 }  // namespace pagila_repl

@@ -88,6 +88,10 @@ struct Identity {
 };
 Identity become_role(Oid role);
 void become(Identity identity);
+// The same as server code, for use inside of guarded. Where code of users has run, the settings that it has left are undone.
+Identity enter_role(Oid role);
+enum class Settings { keep, undo };
+void leave_role(Identity before, Settings settings);
 
 // Runs the body as another role. No user code may run in it, and none may have left a search_path for it. An error leaves
 // the identity to the abort of the (sub)transaction, which the caller owes anyway.

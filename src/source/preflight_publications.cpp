@@ -14,7 +14,7 @@ std::vector<Finding> find_publications() {
         "publication",
         "publication \"" + *row[0] + "\" is FOR ALL TABLES, and no subscriber receives the rows that a run copies",
         "Publish the schemas that no run replaces, with FOR TABLES IN SCHEMA. Subscribers keep their old rows of "
-        "replaced tables, and cannot subscribe anew while it lists the tables of pagila_repl.");
+        "replaced tables, and cannot subscribe again while it lists the tables of pagila_repl.");
   found.else_ok("publication", "no publication here is FOR ALL TABLES");
   return found.take();
 }

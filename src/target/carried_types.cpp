@@ -108,10 +108,10 @@ std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const RunOptio
 }
 
 void move_types(const std::vector<CarriedType> &types, const std::string &of, Oid to) {
-  ExtensionParts parts;
+  std::vector<SchemaObject> objects;
   for (const CarriedType &type : types)
-    if (type.schema == of) parts.members.push_back({TypeRelationId, type.oid});
-  move_extension_parts(parts, to);
+    if (type.schema == of) objects.push_back({TypeRelationId, type.oid});
+  move_objects(objects, to);
 }
 
 }  // namespace pagila_repl

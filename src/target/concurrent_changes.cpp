@@ -149,13 +149,6 @@ bool is_nobody_else_writing(Snapshot moment) {
          TransactionIdEquals(XidFromFullTransactionId(ReadNextFullTransactionId()), moment->xmax);
 }
 
-std::set<Object> objects_inside(const std::vector<std::string> &schema_oids) {
-  std::set<Object> objects;
-  for (const Row &row : query(kInside, {array_literal(schema_oids)}))
-    objects.insert({static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1]))});
-  return objects;
-}
-
 std::map<Oid, std::vector<Reference>> references_by_catalog() {
   std::map<Oid, std::vector<Reference>> references;
   for (const Row &row : query(kReferences))
@@ -183,7 +176,7 @@ std::string what_is_changed(Oid catalog, const ChangedRow &row, const Object &in
 }
 
 // What in the schemas a row is, or is about; null if nothing.
-const Object *first_inside(Oid catalog, const ChangedRow &row, const std::set<Object> &inside) {
+const Object *first_inside(Oid catalog, const ChangedRow &row, const ObjectSet &inside) {
   for (int i = -1; i < row.count; i++) {
     auto at = inside.find(i < 0 ? Object(catalog, row.object) : Object(row.classes[i], row.objects[i]));
     if (at != inside.end()) return &*at;
@@ -201,9 +194,13 @@ Snapshot remember_moment() {
   });
 }
 
-std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {
+namespace {
+
+// `look_inside` tells what the changes are to be about; it is asked only if there are any.
+template <class LookInside>
+std::vector<ConcurrentChange> find_changes(Snapshot moment, LookInside look_inside) {
   std::vector<ConcurrentChange> changes;
-  if (schema_oids.empty() || is_nobody_else_writing(moment)) {
+  if (is_nobody_else_writing(moment)) {
     guarded([moment] { UnregisterSnapshot(moment); });
     return changes;
   }
@@ -218,7 +215,7 @@ std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<s
   guarded([moment] { UnregisterSnapshot(moment); });
   if (std::all_of(found.begin(), found.end(), [](const auto &rows) { return rows.second == nullptr; })) return changes;
 
-  std::set<Object> inside = objects_inside(schema_oids);
+  ObjectSet inside = look_inside();
   std::set<std::pair<uint32_t, std::string>> told;
   std::set<uint32_t> tellers;
   // Rows that are an object or have a name say more than those that only refer to one.
@@ -236,15 +233,34 @@ std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<s
   return changes;
 }
 
+void throw_if_any(const std::vector<ConcurrentChange> &changes) {
+  if (!changes.empty()) throw Error("55P03", "another session is changing " + changes[0].what);
+}
+
+}  // namespace
+
+ObjectSet objects_inside(const std::vector<std::string> &schema_oids) {
+  ObjectSet objects;
+  for (const Row &row : query(kInside, {array_literal(schema_oids)}))
+    objects.insert({static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1]))});
+  return objects;
+}
+
+std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {
+  return find_changes(moment, [&] { return objects_inside(schema_oids); });
+}
+
 void check_no_changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {
-  std::vector<ConcurrentChange> changes = changes_since(moment, schema_oids);
-  if (changes.empty()) return;
-  throw Error("55P03", "another session is changing " + changes[0].what);
+  throw_if_any(changes_since(moment, schema_oids));
+}
+
+void check_no_changes_since(Snapshot moment, const ObjectSet &inside) {
+  throw_if_any(find_changes(moment, [&] { return inside; }));
 }
 
 namespace {
 
-// Who: $1 is a subquery of (virtualtransaction, what), in which what is a verb and its object.
+// Who does what. Between the two parts stands a query of (pid, virtualtransaction, what), what being a verb and its object.
 constexpr const char *kWho = R"(
 SELECT DISTINCT
        CASE WHEN p.gid IS NOT NULL THEN pg_catalog.format('Prepared transaction "%s" of role "%s"', p.gid, p.owner)

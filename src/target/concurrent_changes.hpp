@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pg/server.hpp"
@@ -31,6 +33,10 @@ std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<s
 
 // Throws 55P03 with what changes_since finds, if anything.
 void check_no_changes_since(Snapshot moment, const std::vector<std::string> &schema_oids);
+// The same for schemas that this transaction has dropped: of what objects_inside said before.
+using ObjectSet = std::set<std::pair<Oid, Oid>>;  // catalog, OID
+ObjectSet objects_inside(const std::vector<std::string> &schema_oids);
+void check_no_changes_since(Snapshot moment, const ObjectSet &inside);
 
 // Sentences that say who holds locks on the schemas or on anything in them, or has changes of them under way: process or
 // prepared transaction, role, what it does, what it holds. Empty if nobody does. Without schemas: whoever holds a lock that

@@ -31,7 +31,6 @@ extern "C" {
 #include "storage/smgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -122,11 +121,7 @@ struct Sums {
 // anything for the session.
 Sums scan(Oid table, const char *expression) {
   Relation relation = open_of_kind(table, RELKIND_RELATION);
-  Oid user;
-  int security;
-  GetUserIdAndSecContext(&user, &security);
-  SetUserIdAndSecContext(relation->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
-  int settings_level = NewGUCNestLevel();
+  Identity before_owner = enter_role(relation->rd_rel->relowner);
 
   Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
   PushActiveSnapshot(snapshot);
@@ -156,8 +151,7 @@ Sums scan(Oid table, const char *expression) {
   UnregisterSnapshot(snapshot);
   table_close(relation, NoLock);
 
-  AtEOXact_GUC(false, settings_level);
-  SetUserIdAndSecContext(user, security);
+  leave_role(before_owner, Settings::undo);
   return sums;
 }
 

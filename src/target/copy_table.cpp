@@ -9,6 +9,7 @@
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 #include "target/route_rows.hpp"
 
 extern "C" {
@@ -24,7 +25,6 @@ extern "C" {
 #include "pgstat.h"
 #include "storage/predicate.h"
 #include "utils/backend_status.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 }
@@ -106,11 +106,7 @@ uint64 copy(Oid table, const char *statement, const char *const *columns, int co
   PushActiveSnapshot(GetTransactionSnapshot());
   Relation relation = table_open(table, RowExclusiveLock);
   // Constraints, domains and generated columns are evaluated with the rights of the table's owner, as logical replication does.
-  Oid user;
-  int security;
-  GetUserIdAndSecContext(&user, &security);
-  SetUserIdAndSecContext(relation->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
-  int settings_level = NewGUCNestLevel();
+  Identity before = enter_role(relation->rd_rel->relowner);
   ParseState *state = make_parsestate(nullptr);
   (void)addRangeTableEntryForRelation(state, relation, RowExclusiveLock, nullptr, false, false);
   CopyFromState copy_state = BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options);
@@ -118,8 +114,7 @@ uint64 copy(Oid table, const char *statement, const char *const *columns, int co
   uint64 rows = through_root ? route_rows(copy_state, relation) : CopyFrom(copy_state);
   EndCopyFrom(copy_state);
   free_parsestate(state);
-  AtEOXact_GUC(false, settings_level);
-  SetUserIdAndSecContext(user, security);
+  leave_role(before, Settings::undo);
   table_close(relation, NoLock);
   PopActiveSnapshot();
   CommandCounterIncrement();

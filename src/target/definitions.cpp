@@ -50,9 +50,9 @@ constexpr const char *kInNoSchema[] = {"pg_cast", "pg_transform"};
 
 // Rows x of a catalog that alone are looked at.
 const std::map<std::string, std::string> kOnly = {
-    // Not the types that come with a table, and not array types.
+    // Not the types that come with a table, and not array types, both found by OID, which has an index.
     {"pg_type", R"(NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = x.typrelid AND c.relkind <> 'c')
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = x.oid))"},
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = x.typelem AND e.typarray = x.oid))"},
     // System columns have nothing but privileges.
     {"pg_attribute", "(x.attnum > 0 OR x.attacl IS NOT NULL)"},
     // Those that come with a constraint can be switched off.

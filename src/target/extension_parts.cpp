@@ -68,18 +68,22 @@ ExtensionParts extension_parts_in(Oid schema) {
   return parts;
 }
 
-void move_extension_parts(const ExtensionParts &parts, Oid to) {
-  if (parts.members.empty() && parts.extensions.empty()) return;
+void move_objects(const std::vector<SchemaObject> &objects, Oid to) {
+  if (objects.empty()) return;
   as_extension_owner([&] {
     ObjectAddresses *moved = guarded([] { return new_object_addresses(); });
-    for (ExtensionParts::Member member : parts.members)
+    for (SchemaObject object : objects)
       guarded([=] {
-        (void)AlterObjectNamespace_oid(member.catalog, member.oid, to, moved);
+        (void)AlterObjectNamespace_oid(object.catalog, object.oid, to, moved);
         CommandCounterIncrement();
       });
     guarded([moved] { free_object_addresses(moved); });
-    for (Oid extension : parts.extensions) guarded([=] { set_home(extension, to); });
   });
+}
+
+void move_extension_parts(const ExtensionParts &parts, Oid to) {
+  move_objects(parts.members, to);
+  for (Oid extension : parts.extensions) guarded([=] { set_home(extension, to); });
 }
 
 }  // namespace pagila_repl

@@ -7,12 +7,13 @@
 
 namespace pagila_repl {
 
+struct SchemaObject {
+  Oid catalog, oid;
+};
+
 struct ExtensionParts {
-  struct Member {
-    Oid catalog, oid;
-  };
-  std::vector<Member> members;  // in the schema, whatever schema is the home of their extension
-  std::vector<Oid> extensions;  // whose home the schema is
+  std::vector<SchemaObject> members;  // in the schema, whatever schema is the home of their extension
+  std::vector<Oid> extensions;        // whose home the schema is
 };
 
 // Need a transaction.
@@ -20,5 +21,7 @@ ExtensionParts extension_parts_in(Oid schema);
 // Moves them there, by OID, with the rights of the extension's owner, as ALTER EXTENSION ... SET SCHEMA does; but those of
 // extensions that are not relocatable, too: what these say of the schema's name stays true.
 void move_extension_parts(const ExtensionParts &parts, Oid to);
+// Moves objects by OID, with the rights of the extension's owner.
+void move_objects(const std::vector<SchemaObject> &objects, Oid to);
 
 }  // namespace pagila_repl

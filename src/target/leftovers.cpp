@@ -5,6 +5,7 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <optional>
 
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
@@ -113,16 +114,18 @@ Leftovers lock_leftovers(const Leftovers &leftovers, RelationLocks &locks) {
   return still_there(leftovers);
 }
 
+// Drops them unless something is in the way. Returns what that is, or what goes with them that others did.
 std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
   Leftovers there = lock_leftovers(leftovers, locks);
   Snapshot locked = remember_moment();
+  ObjectSet inside = objects_inside(there.oids);
   std::string reason = why_kept(there, was_visible);
   if (reason.empty()) {
     reason = lost_with(there, was_visible);
     drop_schemas(there);
     forget(leftovers.oids);
   }
-  check_no_changes_since(locked, there.oids);
+  check_no_changes_since(locked, inside);
   return reason;
 }
 
