@@ -24,13 +24,14 @@ override CXXFLAGS := $(filter-out -Wdeclaration-after-statement,$(CXXFLAGS)) -st
 
 -include $(OBJS:.o=.d)
 
-# The same module with fault points, for tests only, compiled quickly; found through dynamic_library_path.
-FAULT_OBJS = $(addprefix build/faults/,$(OBJS))
+# The same module with fault points, for tests only; found through dynamic_library_path. Sources without any are compiled once.
+FAULT_OBJS = $(patsubst %.cpp,build/faults/%.o,$(shell grep -l PR_FAULT $(SOURCES)))
+UNFAULTED_OBJS = $(filter-out $(FAULT_OBJS:build/faults/%=%),$(OBJS))
 faults: build/faults/pagila_repl.so
 build/faults/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -O1 -g0 $(CPPFLAGS) -DPR_FAULTS -c -o $@ $<
-build/faults/pagila_repl.so: $(FAULT_OBJS)
-	$(CXX) $(CXXFLAGS) $(LDFLAGS_SL) -shared -o $@ $(FAULT_OBJS) $(LDFLAGS) $(SHLIB_LINK)
+build/faults/pagila_repl.so: $(FAULT_OBJS) $(UNFAULTED_OBJS)
+	$(CXX) $(CXXFLAGS) $(LDFLAGS_SL) -shared -o $@ $^ $(LDFLAGS) $(SHLIB_LINK)
 -include $(FAULT_OBJS:.o=.d)
 .PHONY: faults

@@ -1,5 +1,8 @@
 \echo Use "CREATE EXTENSION pagila_repl" to load this file. \quit
 
+-- CREATE EXTENSION sets the same, as the control file names the schema. Here it stands for who reads the script alone.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Roles are of the whole cluster, so another database may have made them already.
 DO $$
 BEGIN

@@ -94,6 +94,35 @@ for my $point (qw(plan rows verify)) {
     $cases++;
     $run->close;
 }
+# What somebody has put into a schema of the search_path is not what the extension's views, policies and functions are made of.
+{
+    $node->safe_psql('postgres', 'CREATE DATABASE prepared');
+    $node->safe_psql('prepared', 'GRANT CREATE ON SCHEMA public TO squatter');
+    my $maker = Session->new($node, 'prepared', 'squatter');
+    # Copies of the server's operators that know nothing, one that fits better than the server's, and types of the server's names.
+    $maker->run(q{
+      SET search_path = pg_catalog;
+      SELECT format('CREATE FUNCTION public.trap_%s(%s, %s) RETURNS %s LANGUAGE sql AS %L', oid, oprleft::regtype, oprright::regtype, oprresult::regtype,
+                    format('SELECT NULL::%s', oprresult::regtype)),
+             format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.trap_%s)', oprname, oprleft::regtype, oprright::regtype, oid)
+        FROM pg_operator
+       WHERE oprname IN ('=', '<>', '<', '>', '<=', '>=', '+', '-', '*', '/', '||') AND oprkind = 'b'
+         AND NOT EXISTS (SELECT FROM pg_type WHERE pg_type.oid IN (oprleft, oprright, oprresult) AND typtype = 'p')
+      \gexec
+      CREATE FUNCTION public.trap(integer, integer[]) RETURNS integer[] LANGUAGE sql AS 'SELECT $2';
+      CREATE OPERATOR public.|| (LEFTARG = integer, RIGHTARG = integer[], FUNCTION = public.trap);
+      CREATE DOMAIN public.float8 AS double precision; CREATE DOMAIN public.oid AS pg_catalog.oid; CREATE DOMAIN public.text AS pg_catalog.text;
+      CREATE DOMAIN public.int8 AS bigint; CREATE DOMAIN public.regnamespace AS pg_catalog.regnamespace;});
+    my $traps = $maker->run(q{SELECT pg_catalog.count(*) FROM pg_catalog.pg_operator WHERE oprowner OPERATOR(pg_catalog.=) 'squatter'::pg_catalog.regrole::pg_catalog.oid});
+    cmp_ok($traps, '>', 100, "$traps operators of the squatter stand first in the search_path");
+    my $installer = Session->new($node, 'prepared');
+    $installer->run('SET search_path = public, pg_catalog; CREATE EXTENSION pagila_repl');
+    is($installer->{state}, '00000', 'the extension is made') or diag $installer->{out};
+    $installer->run('RESET search_path; DROP OWNED BY squatter');
+    is($installer->{state}, '00000', 'and nothing of it depends on them') or diag $installer->{out};
+    $cases++;
+    $_->close for $maker, $installer;
+}
 note "$cases cases";
 $squatter->close;
 no_residue($node, 'at the end');
