@@ -196,14 +196,17 @@ CREATE TABLE pagila_repl.leftover (
   schema_oid oid PRIMARY KEY,
   schema_name name NOT NULL,
   run_id bigint NOT NULL,
-  definitions text[]
+  definitions text[],
+  moment pg_snapshot
 );
 COMMENT ON TABLE pagila_repl.leftover IS 'schemas of runs under way, of runs that died, and replaced copies that were still in use: to be removed';
 COMMENT ON COLUMN pagila_repl.leftover.schema_oid IS 'the schema';
 COMMENT ON COLUMN pagila_repl.leftover.schema_name IS 'its name';
 COMMENT ON COLUMN pagila_repl.leftover.run_id IS 'the run that made it, or that replaced it';
 COMMENT ON COLUMN pagila_repl.leftover.definitions IS
-  'catalog, OID and hash of the definition of every object of a replaced copy, when it was replaced; null for a stage';
+  'catalog, OID and hash of the definition of every object of a replaced copy, value of its sequences, files of its tables, when it was replaced; null for a stage';
+COMMENT ON COLUMN pagila_repl.leftover.moment IS
+  'the transactions that had ended when the copy was replaced: what later ones did to its rows keeps it; null for a stage';
 
 CREATE SEQUENCE pagila_repl.job_id_seq AS bigint;
 COMMENT ON SEQUENCE pagila_repl.job_id_seq IS 'numbers of jobs';

@@ -11,6 +11,9 @@
 #include "source/findings.hpp"
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
+#include "target/extension_parts.hpp"
+#include "target/manifest.hpp"
+#include "target/stage.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -98,6 +101,15 @@ std::vector<std::string> vanished_schemas(const CopyOrigin &origin, const Source
   return find_vanished_schemas(origin, catalog.schemas, false);
 }
 
+// Why a run cannot remove a schema; empty if it can.
+std::string kept_because(const std::string &schema) {
+  for (const std::string &oid : oids_of({schema})) {
+    std::string extension = extension_in_the_way(static_cast<Oid>(std::stoul(oid)));
+    if (!extension.empty()) return extension + ", which the source no longer has";
+  }
+  return {};
+}
+
 // What becomes of the copies that are here.
 std::vector<Finding> look_at_copies(const CopyOrigin &origin, const SourceCatalog &catalog) {
   Findings found;
@@ -106,9 +118,12 @@ std::vector<Finding> look_at_copies(const CopyOrigin &origin, const SourceCatalo
                 "schema \"" + copy.schema + "\" holds a copy from another source: " + copy.made_by,
                 "Give the run on_other_source => 'replace' to lose it, or copy into another database.");
   found.else_ok("other source", "no schema to replace holds a copy from another source");
-  for (const std::string &schema : vanished_schemas(origin, catalog))
+  for (const std::string &schema : vanished_schemas(origin, catalog)) {
+    if (std::string in_the_way = kept_because(schema); !in_the_way.empty())
+      found.error("vanished schema", "2BP01", in_the_way, kMoveExtension);
     found.warning("vanished schema", "schema \"" + schema + "\" will be removed, since the source no longer has it",
                   "To keep it, say which schemas to copy with schemas => ...");
+  }
   found.else_ok("vanished schema", "no schema will be removed");
   return found.take();
 }
@@ -153,7 +168,8 @@ std::vector<Row> schema_plans(const CopyOrigin &origin, const SourceCatalog &cat
   };
   for (const OtherCopy &copy : find_other_copies(origin, catalog.schemas))
     add(copy.schema, "rename", "it holds a copy from another source: " + copy.made_by);
-  for (const std::string &schema : vanished_schemas(origin, catalog)) add(schema, "remove", {});
+  for (const std::string &schema : vanished_schemas(origin, catalog))
+    add(schema, "remove", unless_empty(kept_because(schema)));
   return rows;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "core/error.hpp"
+#include "core/hidden_names.hpp"
 
 namespace pagila_repl {
 
@@ -71,7 +72,7 @@ std::vector<std::string> dump_arguments(const DumpCommand &command, const Source
   if (command.whole_database) {
     // Our own there, and what a run into the source has staged or is about to drop.
     arguments.push_back("--exclude-schema=\"pagila_repl\"");
-    arguments.push_back("--exclude-schema=pagila_repl_(stage|old)_[0-9]+_[0-9]+");
+    arguments.push_back(std::string("--exclude-schema=") + kHiddenNames);
     for (const std::string &schema : catalog.extension_schemas)
       arguments.push_back("--exclude-schema=" + exact_pattern(schema));
   } else {

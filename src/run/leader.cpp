@@ -10,6 +10,7 @@
 #include "core/replicate_to_request.hpp"
 #include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
+#include "pg/function_guard.hpp"
 #include "pg/transaction.hpp"
 #include "run/channel.hpp"
 #include "run/job_request.hpp"
@@ -165,6 +166,7 @@ void pagila_repl_leader_main(Datum segment_handle) {
   on_shmem_exit(wake_launcher_at_exit, 0);
   release_locks_at_exit();
   Size size = caller.shared->request_size;
+  guard_functions();
   entry([&] { run(caller.shared->kind, {caller.request, size}); });
 }
 
@@ -177,5 +179,6 @@ void pagila_repl_job_main(Datum) {
   if (!attach_job_run(order.run)) return;
   BackgroundWorkerInitializeConnectionByOid(order.run.database, order.run.owner, 0);
   release_locks_at_exit();
+  guard_functions();
   entry([&] { run_job(order); });
 }

@@ -12,6 +12,7 @@
 #include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
+#include "pg/function_guard.hpp"
 #include "pg/transaction.hpp"
 #include "run/job_end.hpp"
 #include "run/job_request.hpp"
@@ -288,6 +289,7 @@ void pagila_repl_scheduler_main(Datum argument) {
   BackgroundWorkerUnblockSignals();
   on_shmem_exit(give_up_start_at_exit, 0);
   BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
+  guard_functions();
   // Others wait for their turn.
   limit_run(kMostMs);
   entry([&] {

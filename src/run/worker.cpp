@@ -6,6 +6,7 @@
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/fixed_text.hpp"
+#include "pg/function_guard.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/source_content.hpp"
@@ -14,6 +15,7 @@
 #include "target/content.hpp"
 #include "target/copy_table.hpp"
 #include "target/disk_reserve.hpp"
+#include "target/leftovers.hpp"
 #include "target/rebuild.hpp"
 
 extern "C" {
@@ -106,6 +108,7 @@ void work(const WorkSegment &shared, int slot) {
   use_disk_reserve(job.disk_reserve_mb);
   limit_lock_waits(job.swap_budget_ms);
   use_old_libpq(false);  // the leader has looked
+  trust_functions_in(in_transaction([&] { return registered_schemas(job.run_id); }));
   ItemDoer doer(job, shared);
   SourceLink link(job);
   set_state(shared, slot, link.usable() ? WorkerSlot::working : WorkerSlot::without_source);
@@ -310,6 +313,7 @@ void pagila_repl_worker_main(Datum segment_handle) {
   before_shmem_exit(leave_queue, 0);
   LWLockRegisterTranche(shared.work->tranche, "pagila_repl");
   BackgroundWorkerInitializeConnectionByOid(shared.work->database, shared.work->owner, 0);
+  guard_functions();
   entry([slot] {
     try {
       in_transaction([] {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/hidden_names.hpp"
 #include "pg/boundary.hpp"
 #include "pg/transaction.hpp"
 #include "source/statement.hpp"
@@ -18,17 +19,9 @@ namespace pagila_repl {
 
 namespace {
 
-// Such as runs call what they stage and what they have replaced.
-bool is_name_of_run(const std::string &schema) {
-  for (const std::string start : {"pagila_repl_stage_", "pagila_repl_old_"})
-    if (schema.compare(0, start.size(), start) == 0)
-      return schema.find_first_not_of("0123456789_", start.size()) == std::string::npos;
-  return false;
-}
-
 bool is_reserved(const std::string &schema) {
   return schema.compare(0, 3, "pg_") == 0 || schema == "information_schema" || schema == "pagila_repl" ||
-         is_name_of_run(schema);
+         is_hidden_name(schema);
 }
 
 // The schema an unqualified name is created in under this search_path, empty if none.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/hidden_names.hpp"
 #include "core/name_pattern.hpp"
 #include "source/answer.hpp"
 
@@ -14,13 +15,16 @@ namespace pagila_repl {
 namespace {
 
 // An eligible schema is one that a copy may contain: not what a run into the source has staged or is about to drop.
-constexpr const char *kSchemas = R"(
+std::string eligible_schemas() {
+  return std::string(R"(
 SELECT n.nspname FROM pg_catalog.pg_namespace n
  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pagila_repl')
-   AND n.nspname !~ '^pagila_repl_(stage|old)_[0-9]+_[0-9]+$'
+   AND n.nspname !~ '^)") +
+         kHiddenNames + R"($'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid
                       AND d.deptype = 'e'))";
+}
 
 // What is left out or not as a whole: a partition with its table, a sequence with the table it belongs to.
 constexpr const char *kRelations = R"(
@@ -83,10 +87,10 @@ std::vector<std::string> wanted_schemas(Connection &source, const Selection &sel
     for (const Row &row : rows) names.insert(text_in(row, 0));
     return !rows.empty();
   };
-  if (selection.schemas.empty()) add(source.query(kSchemas));
+  if (selection.schemas.empty()) add(source.query(eligible_schemas()));
   for (const std::string &pattern : selection.schemas)
     if (!add(query_with_pattern(
-            source, std::string(kSchemas) + " AND n.nspname OPERATOR(pg_catalog.~) $1 COLLATE pg_catalog.default",
+            source, eligible_schemas() + " AND n.nspname OPERATOR(pg_catalog.~) $1 COLLATE pg_catalog.default",
             {schema_pattern(pattern).name}, pattern)))
       throw Error("3F000", "no schema of the source matches \"" + pattern + "\"", {},
                   "Schemas of the server and of extensions are never copied.");

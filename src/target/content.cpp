@@ -5,16 +5,21 @@
 
 #include "target/content.hpp"
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "pg/boundary.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/visibilitymap.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -179,22 +184,89 @@ XLogRecPtr last_change_of_map(Relation relation) {
   return last;
 }
 
-// Server code; null if not every page is all-frozen.
-const char *frozen_state_of(Oid table) {
-  Relation relation = open_if_kind(table, RELKIND_RELATION);
-  if (relation == nullptr) return nullptr;
-  // Only a logged heap has a visibility map with LSNs.
-  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID || relation->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT) {
-    table_close(relation, NoLock);
-    return nullptr;
-  }
+// Plain data: the visibility map of a table.
+struct MapState {
+  const char *text;  // null if there is none that could tell
+  bool is_all_frozen, is_all_visible;
+};
+
+// Server code. Only a logged heap has a visibility map with LSNs.
+MapState map_of(Relation relation) {
+  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID || relation->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+    return {};
   BlockNumber blocks = RelationGetNumberOfBlocks(relation), visible, frozen;
   visibilitymap_count(relation, &visible, &frozen);
   XLogRecPtr last = last_change_of_map(relation);
-  Oid file = relation->rd_rel->relfilenode;
+  return {psprintf("%u:%u:" UINT64_FORMAT, relation->rd_rel->relfilenode, blocks, last), frozen == blocks,
+          visible == blocks};
+}
+
+MapState map_state(Oid table) {
+  Relation relation = open_if_kind(table, RELKIND_RELATION);
+  if (relation == nullptr) return {};
+  MapState state = map_of(relation);
   table_close(relation, NoLock);
-  if (frozen != blocks) return nullptr;
-  return psprintf("%u:%u:" UINT64_FORMAT, file, blocks, last);
+  return state;
+}
+
+// Plain data: transactions that had not ended at a moment.
+struct Moment {
+  uint64 xmin, xmax, next;  // next: of now, to tell the epoch of a transaction by
+  const uint64 *running;    // sorted
+  size_t count;
+};
+
+bool is_later(TransactionId transaction, const Moment &moment) {
+  if (!TransactionIdIsNormal(transaction)) return false;
+  uint64 full = (moment.next & ~(uint64)UINT32_MAX) | transaction;
+  if (full >= moment.next) full -= (uint64)UINT32_MAX + 1;
+  if (full < moment.xmin) return false;
+  if (full < moment.xmax && !std::binary_search(moment.running, moment.running + moment.count, full)) return false;
+  return TransactionIdDidCommit(transaction);
+}
+
+bool is_changed_later(HeapTupleHeader row, const Moment &moment) {
+  if (!HeapTupleHeaderXminFrozen(row) && is_later(HeapTupleHeaderGetXmin(row), moment)) return true;
+  if ((row->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask)) return false;
+  return is_later(HeapTupleHeaderGetUpdateXid(row), moment);
+}
+
+bool is_page_changed_later(Page page, const Moment &moment, bool was_whole) {
+  OffsetNumber last = PageGetMaxOffsetNumber(page);
+  for (OffsetNumber i = FirstOffsetNumber; i <= last; i = OffsetNumberNext(i)) {
+    ItemId item = PageGetItemId(page, i);
+    if (ItemIdIsNormal(item) ? is_changed_later((HeapTupleHeader)PageGetItem(page, item), moment) : was_whole)
+      return true;
+  }
+  return false;
+}
+
+// Server code: 1, 0, or -1 if it is not to be read as a whole and the map does not tell where to look.
+int look_for_later_rows(Oid table, const char *map, Moment moment, bool by_map, bool was_whole) {
+  Relation relation = open_if_kind(table, RELKIND_RELATION);
+  if (relation == nullptr) return 0;
+  int result = 0;
+  MapState now = map_of(relation);
+  bool map_tells = now.text != nullptr && strcmp(now.text, map) == 0;
+  if (by_map && !map_tells) result = -1;
+  if (relation->rd_rel->relam == HEAP_TABLE_AM_OID && result == 0) {
+    moment.next = U64FromFullTransactionId(ReadNextFullTransactionId());
+    BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+    Buffer map_page = InvalidBuffer;
+    BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+    for (BlockNumber block = 0; block < blocks && result == 0; block++) {
+      CHECK_FOR_INTERRUPTS();
+      if (map_tells && VM_ALL_VISIBLE(relation, block, &map_page)) continue;
+      Buffer buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+      LockBuffer(buffer, BUFFER_LOCK_SHARE);
+      if (is_page_changed_later(BufferGetPage(buffer), moment, was_whole)) result = 1;
+      UnlockReleaseBuffer(buffer);
+    }
+    if (BufferIsValid(map_page)) ReleaseBuffer(map_page);
+    FreeAccessStrategy(strategy);
+  }
+  table_close(relation, NoLock);
+  return result;
 }
 
 }  // namespace
@@ -250,9 +322,56 @@ Content no_content() {
 }
 
 std::optional<std::string> frozen_state(Oid table) {
-  const char *state = guarded([table] { return frozen_state_of(table); });
-  if (state == nullptr) return {};
-  return std::string(state);
+  MapState state = guarded([table] { return map_state(table); });
+  if (state.text == nullptr || !state.is_all_frozen) return {};
+  return std::string(state.text);
+}
+
+std::string text_of(Snapshot moment) {
+  uint64 next = U64FromFullTransactionId(guarded([] { return ReadNextFullTransactionId(); }));
+  auto full = [next](TransactionId transaction) {
+    uint64 at = (next & ~static_cast<uint64>(UINT32_MAX)) | transaction;
+    return at > next ? at - UINT32_MAX - 1 : at;
+  };
+  uint64 xmin = full(moment->xmin), xmax = full(moment->xmax);
+  if (moment->suboverflowed) return std::to_string(xmin) + ":" + std::to_string(xmin) + ":";
+  std::set<uint64> running;
+  for (uint32 i = 0; i < moment->xcnt; i++) running.insert(full(moment->xip[i]));
+  for (int32 i = 0; i < moment->subxcnt; i++) running.insert(full(moment->subxip[i]));
+  std::string list;
+  for (uint64 transaction : running)
+    if (transaction >= xmin && transaction < xmax) list += (list.empty() ? "" : ",") + std::to_string(transaction);
+  return std::to_string(xmin) + ":" + std::to_string(xmax) + ":" + list;
+}
+
+RowsMark mark_rows(Oid table) {
+  RowsMark mark;
+  // The moment first: what is changed in between is later.
+  Snapshot moment = guarded([] { return RegisterSnapshot(GetLatestSnapshot()); });
+  mark.moment = text_of(moment);
+  guarded([moment] { UnregisterSnapshot(moment); });
+  MapState state = guarded([table] { return map_state(table); });
+  if (state.text != nullptr) mark.map = state.text;
+  mark.is_whole = state.is_all_visible;
+  return mark;
+}
+
+std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map) {
+  std::vector<uint64> running;
+  Moment moment{};
+  size_t first = mark.moment.find(':'), second = mark.moment.find(':', first + 1);
+  moment.xmin = std::stoull(mark.moment);
+  moment.xmax = std::stoull(mark.moment.substr(first + 1));
+  for (size_t at = second + 1; at < mark.moment.size();
+       at = std::min(mark.moment.find(',', at), mark.moment.size() - 1) + 1)
+    running.push_back(std::stoull(mark.moment.substr(at)));
+  moment.running = running.data();
+  moment.count = running.size();
+  const char *map = mark.map.c_str();
+  bool was_whole = mark.is_whole;
+  int found = guarded([=] { return look_for_later_rows(table, map, moment, by_map, was_whole); });
+  if (found < 0) return {};
+  return found > 0;
 }
 
 std::optional<std::string> sequence_state(Oid sequence) {

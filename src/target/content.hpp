@@ -7,6 +7,10 @@
 #include "pg/server.hpp"
 #include "pg/spi.hpp"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 namespace pagila_repl {
 
 struct Content {
@@ -36,6 +40,22 @@ Content sum_of(const Content &one, const Content &other);
 // not, or the table is not a logged heap. Any change of a row clears the page's bit (visibilitymap_clear), and setting
 // it again moves the map's LSN (visibilitymap_set), so as long as this text is the same no row has been touched.
 std::optional<std::string> frozen_state(Oid table);
+
+// What tells later whether rows of a table were changed since: see has_later_rows. Cheap.
+struct RowsMark {
+  std::string map;     // file, blocks and LSN of the visibility map; empty if the table has none that could tell
+  bool is_whole;       // every page is all-visible, so that none has room where a row was removed, but after VACUUM
+  std::string moment;  // a pg_snapshot, subtransactions among its transactions: those that had not ended
+};
+RowsMark mark_rows(Oid table);
+// A snapshot as the text of a pg_snapshot with its subtransactions. If it does not know all of these, one that shows less.
+std::string text_of(Snapshot moment);
+
+// Whether a table has rows, or lacks rows, by transactions that the moment does not show and that have committed. Nobody else may
+// write to it meanwhile. Reads only pages whose bit in the visibility map has been cleared, if the map says by its file, blocks
+// and LSN that no bit has been set since the mark; else nothing is returned if `by_map`, or the whole table is read. If it was
+// whole, a place that a row has left and that has been cleaned up counts, too.
+std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map);
 
 // Last value and whether it was handed out, read from the sequence's page; nothing if it is no sequence (any more).
 std::optional<std::string> sequence_state(Oid sequence);

@@ -78,12 +78,17 @@ int read_stream(void *buffer, int least, int most) {
   });
 }
 
+// Server code.
+CopyStmt *parse_copy(const char *statement) {
+  return castNode(CopyStmt, linitial_node(RawStmt, raw_parser(statement, RAW_PARSE_DEFAULT))->stmt);
+}
+
 // Of COPY's options those that say how the rows are written; FREEZE and ENCODING are ours to say.
 List *options_for(const char *statement, const char *encoding, bool binary, bool freeze, List **columns) {
   List *options = NIL;
   if (binary) options = lappend(options, makeDefElem(pstrdup("format"), (Node *)makeString(pstrdup("binary")), -1));
   if (*statement != '\0') {
-    auto *copy = castNode(CopyStmt, linitial_node(RawStmt, raw_parser(statement, RAW_PARSE_DEFAULT))->stmt);
+    CopyStmt *copy = parse_copy(statement);
     *columns = copy->attlist;
     ListCell *cell;
     foreach (cell, copy->options) {
@@ -160,6 +165,14 @@ void give_new_files(Oid table) {
 }
 
 }  // namespace
+
+std::vector<std::string> columns_of_copy(const std::string &statement) {
+  const char *text = statement.c_str();
+  List *listed = guarded([text] { return parse_copy(text)->attlist; });
+  std::vector<std::string> columns;
+  for (int i = 0; i < list_length(listed); i++) columns.emplace_back(strVal(list_nth(listed, i)));
+  return columns;
+}
 
 void empty_table(Oid top) {
   for (const Row &row : query(

@@ -19,6 +19,9 @@ struct CopyOrder {
   bool binary = false;               // the stream is COPY's binary format; used when there is no statement
 };
 
+// The columns that a COPY statement lists; empty if it lists none, for all.
+std::vector<std::string> columns_of_copy(const std::string &statement);
+
 // Truncates a staged table, or all leaves of a partition tree, unseen by logical decoding. Throws 55000 for a table that is
 // none of a stage. Needs a transaction.
 void empty_table(Oid top);

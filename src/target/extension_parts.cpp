@@ -68,6 +68,23 @@ ExtensionParts extension_parts_in(Oid schema) {
   return parts;
 }
 
+std::string extension_in_the_way(Oid schema) {
+  return query_value(
+             R"(SELECT pg_catalog.concat(
+                         CASE WHEN e.extnamespace <> $1::oid THEN pg_catalog.pg_describe_object(m.classid, m.objid, 0) || ' of ' END,
+                         pg_catalog.format('extension "%s" is in schema "%s"', e.extname, n.nspname))
+                  FROM pg_catalog.pg_extension e
+                       LEFT JOIN (pg_catalog.pg_depend m JOIN pg_catalog.pg_depend s USING (classid, objid))
+                              ON m.deptype = 'e' AND m.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                                 AND m.refobjid = e.oid AND s.deptype = 'n' AND s.refobjid = $1::oid
+                                 AND s.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                       JOIN pg_catalog.pg_namespace n ON n.oid = $1::oid
+                 WHERE e.extnamespace = $1::oid OR m.objid IS NOT NULL
+                 ORDER BY e.extnamespace <> $1::oid, 1 LIMIT 1)",
+             {std::to_string(schema)})
+      .value_or("");
+}
+
 void move_objects(const std::vector<SchemaObject> &objects, Oid to) {
   if (objects.empty()) return;
   as_extension_owner([&] {

@@ -1,6 +1,7 @@
 // What belongs to extensions in a schema that is replaced: it stays, so it moves to the schema that takes the name.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "pg/server.hpp"
@@ -18,6 +19,8 @@ struct ExtensionParts {
 
 // Need a transaction.
 ExtensionParts extension_parts_in(Oid schema);
+// What of an extension is in a schema that nothing takes the place of, as a sentence; empty if nothing is.
+std::string extension_in_the_way(Oid schema);
 // Moves them there, by OID, with the rights of the extension's owner, as ALTER EXTENSION ... SET SCHEMA does; but those of
 // extensions that are not relocatable, too: what these say of the schema's name stays true.
 void move_extension_parts(const ExtensionParts &parts, Oid to);

@@ -3,12 +3,15 @@
 #include "target/fill.hpp"
 
 #include <chrono>
+#include <set>
+#include <utility>
 
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/copy_table.hpp"
 #include "target/disk_reserve.hpp"
+#include "target/foreign_code.hpp"
 
 namespace pagila_repl {
 
@@ -105,6 +108,26 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
   return fill;
 }
 
+// Their defaults, as OIDs in pg_attrdef, of columns that rows come without.
+std::vector<std::string> used_defaults(const std::vector<Fill> &fills) {
+  std::set<std::pair<Oid, std::vector<std::string>>> lists;
+  for (const Fill &fill : fills) {
+    const PlannedRows &rows = *fill.rows;
+    bool is_copy = rows.block.form == RowBlock::Form::copy;
+    std::vector<std::string> columns = is_copy ? columns_of_copy(rows.copy_statement) : fill.columns;
+    if (!is_copy || !columns.empty()) lists.insert({fill.table, columns});
+  }
+  std::vector<std::string> defaults;
+  for (const auto &[table, columns] : lists)
+    for (const Row &row : query(
+             R"(SELECT f.oid FROM pg_catalog.pg_attrdef f
+                       JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+                 WHERE f.adrelid = $1::oid AND a.attgenerated = '' AND a.attname <> ALL ($2::name[]))",
+             {std::to_string(table), array_literal(columns)}))
+      defaults.push_back(*row[0]);
+  return defaults;
+}
+
 std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
   std::vector<Fill> fills;
   std::map<Oid, bool> routed;  // roots that rows go through
@@ -112,6 +135,7 @@ std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
     fills.push_back(resolve(rows, stage));
     if (fills.back().through_root) routed[fills.back().root] = true;
   }
+  check_foreign_defaults(stage.stage_oids(), stage.carried, used_defaults(fills));
   std::vector<FillGroup> groups;
   std::map<Oid, size_t> group_of;
   for (const Fill &fill : fills) {

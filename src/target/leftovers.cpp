@@ -12,6 +12,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/concurrent_changes.hpp"
+#include "target/extension_parts.hpp"
 #include "target/manifest.hpp"
 #include "target/relation_locks.hpp"
 #include "target/target_lock.hpp"
@@ -31,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 // The schemas that a run left: they may need each other, so they go together.
 struct Leftovers {
+  std::string run;
   std::vector<std::string> oids, names;
 };
 
@@ -67,45 +69,44 @@ void drop_schemas(const Leftovers &there) {
     throw Error("55000", listed(there.names) + " was renamed while it was dropped");
 }
 
-// What the copies held when they were replaced; nothing if that was not recorded.
-std::optional<std::vector<std::string>> recorded(const Leftovers &there) {
-  std::vector<std::string> definitions;
-  if (query_value("SELECT pg_catalog.bool_and(definitions IS NOT NULL) FROM pagila_repl.leftover"
-                  " WHERE schema_oid = ANY ($1::oid[])",
-                  {array_literal(there.oids)}) != "t")
-    return {};
-  for (const Row &row :
-       query("SELECT pg_catalog.unnest(definitions) FROM pagila_repl.leftover WHERE schema_oid = ANY ($1::oid[])",
-             {array_literal(there.oids)}))
-    definitions.push_back(*row[0]);
-  return definitions;
+// Why schemas stay, and what goes with them that others did.
+struct Judgement {
+  std::string kept_because, lost;
+};
+
+// What others did to a copy that was visible, having found it by its name before it was replaced.
+Judgement judge_changes(const Leftovers &there) {
+  std::vector<std::string> states;
+  std::string moment;
+  for (
+      const Row &row : query(
+          R"(SELECT moment, s.state FROM pagila_repl.leftover l LEFT JOIN LATERAL pg_catalog.unnest(definitions) s (state) ON true
+               WHERE schema_oid = ANY ($1::oid[]) AND moment IS NOT NULL)",
+          {array_literal(there.oids)})) {
+    moment = *row[0];
+    if (row[1]) states.push_back(*row[1]);
+  }
+  Judgement judgement;
+  // By a version that did not record it.
+  if (moment.empty()) return judgement;
+  LaterChanges changes = later_changes(there.oids, states, moment);
+  if (!changes.kept_because.empty()) judgement.kept_because = changes.kept_because + " while it was replaced";
+  for (const std::string &what : changes.lost)
+    judgement.lost += (judgement.lost.empty() ? "" : "; ") + what + " while it was replaced";
+  return judgement;
 }
 
-// Nothing that someone hung onto a copy that was visible, or brought into it, goes with it. Empty if nothing is in the way.
-// Nobody else can depend on a stage, or change it.
-std::string why_kept(const Leftovers &there, bool was_visible) {
+// Nothing that someone hung onto a copy that was visible, or brought into it, goes with it. Nobody else can depend on a stage, or
+// change it.
+Judgement judge(const Leftovers &there, bool was_visible) {
   if (!was_visible) return {};
+  for (const std::string &oid : there.oids)
+    if (std::string extension = extension_in_the_way(static_cast<Oid>(std::stoul(oid))); !extension.empty())
+      return {extension, {}};
   Drift drift;
   find_dependents(there.oids, {}, drift);
-  if (!drift.dependents.empty())
-    return listed(there.names) + " kept, " + drift.dependents[0] + " depends on what is in there";
-  std::optional<std::vector<std::string>> known = recorded(there);
-  if (!known) return {};
-  if (Value object = not_among(there.oids, *known))
-    return listed(there.names) + " kept, " + *object + " was created or changed in there while it was replaced";
-  return {};
-}
-
-// What others did to a replaced copy, having found it by its name before, that cannot be kept: what they dropped, and the
-// sequences they drew from.
-std::string lost_with(const Leftovers &there, bool was_visible) {
-  std::optional<std::vector<std::string>> known;
-  if (was_visible) known = recorded(there);
-  if (!known) return {};
-  std::string lost;
-  for (const std::string &what : missing_of(there.oids, *known))
-    lost += (lost.empty() ? "" : "; ") + what + " while it was replaced";
-  return lost;
+  if (!drift.dependents.empty()) return {drift.dependents[0] + " depends on what is in there", {}};
+  return judge_changes(there);
 }
 
 // What is there, locked: neither names nor contents can change any more, so they are looked at now.
@@ -114,28 +115,26 @@ Leftovers lock_leftovers(const Leftovers &leftovers, RelationLocks &locks) {
   return still_there(leftovers);
 }
 
-// Drops them unless something is in the way. Returns what that is, or what goes with them that others did.
-std::string drop_unless_needed(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
+// Drops them unless something is in the way.
+Judgement drop_unless_needed(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
   Leftovers there = lock_leftovers(leftovers, locks);
   Snapshot locked = remember_moment();
   ObjectSet inside = objects_inside(there.oids);
-  std::string reason = why_kept(there, was_visible);
-  if (reason.empty()) {
-    reason = lost_with(there, was_visible);
+  Judgement judgement = judge(there, was_visible);
+  if (judgement.kept_because.empty()) {
     drop_schemas(there);
     forget(leftovers.oids);
   }
   check_no_changes_since(locked, inside);
-  return reason;
+  return judgement;
 }
 
-// Runs the body in a transaction, if no other run is at these schemas too, and returns the reason it gives. What it did is
-// undone when it throws, which only the body's subtransaction may learn of: aborting the transaction would release locks
-// of the run.
+// Runs the body in a transaction, if no other run is at these schemas too, and returns its judgement. What it did is undone when
+// it throws, which only the body's subtransaction may learn of: aborting the transaction would release locks of the run.
 template <class Body>
-std::string at_leftovers(const Leftovers &leftovers, Body body) {
+Judgement at_leftovers(const Leftovers &leftovers, Body body) {
   std::exception_ptr failure;
-  std::string reason;
+  Judgement judgement;
   in_transaction([&] {
     as_extension_owner([&] {
       set_local("client_min_messages", "warning");
@@ -145,14 +144,14 @@ std::string at_leftovers(const Leftovers &leftovers, Body body) {
                 {array_literal(leftovers.oids)});
       if (ours.size() < leftovers.oids.size()) return;
       try {
-        in_subtransaction([&] { reason = body(); });
+        in_subtransaction([&] { judgement = body(); });
       } catch (...) {
         failure = std::current_exception();
       }
     });
   });
   if (failure) std::rethrow_exception(failure);
-  return reason;
+  return judgement;
 }
 
 // Server code. Its owner may have moved it elsewhere before it was locked.
@@ -181,7 +180,7 @@ void empty(const std::vector<std::string> &oids) {
   }
 }
 
-std::string drop_making_room(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
+Judgement drop_making_room(const Leftovers &leftovers, bool was_visible, RelationLocks &locks) {
   auto drop = [&] {
     PR_FAULT("clean");
     return drop_unless_needed(leftovers, was_visible, locks);
@@ -194,9 +193,9 @@ std::string drop_making_room(const Leftovers &leftovers, bool was_visible, Relat
   // A drop writes to the catalog, for which a full disk has no room.
   at_leftovers(leftovers, [&] {
     Leftovers there = lock_leftovers(leftovers, locks);
-    std::string reason = why_kept(there, was_visible);
-    if (reason.empty()) empty(there.oids);
-    return reason;
+    Judgement judgement = judge(there, was_visible);
+    if (judgement.kept_because.empty()) empty(there.oids);
+    return judgement;
   });
   return at_leftovers(leftovers, drop);
 }
@@ -236,8 +235,10 @@ bool may_be_called(const Value &time) {
       return query_value(
                  R"(SELECT 1 FROM pg_catalog.pg_stat_activity a
                      WHERE a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-                       AND a.backend_type = 'client backend' AND a.state IN ('active', 'fastpath function call')
-                       AND a.query_start <= $1::timestamptz AND a.wait_event_type IS DISTINCT FROM 'Extension'
+                       AND a.backend_type = 'client backend' AND a.wait_event_type IS DISTINCT FROM 'Extension'
+                       AND (a.state IN ('active', 'fastpath function call') AND a.query_start <= $1::timestamptz
+                            -- A cursor has its snapshot for as long as it is open.
+                            OR a.xact_start <= $1::timestamptz AND a.backend_xmin IS NOT NULL)
                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
                                         WHERE l.pid = a.pid AND NOT l.granted
                                           AND (l.locktype = 'advisory' AND l.objsubid > 2
@@ -249,22 +250,35 @@ bool may_be_called(const Value &time) {
   });
 }
 
+struct Outcome {
+  bool is_gone = false;
+  bool is_final = false;  // dropped, or kept for good
+  std::string remark;     // on what stays, or was lost
+};
+
+Outcome outcome_of(const Judgement &judgement, const Leftovers &leftovers) {
+  if (!judgement.kept_because.empty())
+    return {false, true, listed(leftovers.names) + " kept: " + judgement.kept_because};
+  return {true, true, judgement.lost};
+}
+
 // Readers of the replaced copy are given some time to be done; what they still need then the launcher or the next run drops.
-std::string drop_leftovers(const Leftovers &leftovers, Clock::time_point give_up) {
+Outcome drop_leftovers(const Leftovers &leftovers, Clock::time_point give_up) {
   RelationLocks locks;
   Value replaced_at = visible_until(leftovers);
   bool stage = is_stage(leftovers);
   for (;;) {
     std::string reason;
     try {
-      if (!may_be_called(replaced_at)) return drop_making_room(leftovers, !stage, locks);
-      reason = "statements that began before it was replaced still run";
+      if (!may_be_called(replaced_at)) return outcome_of(drop_making_room(leftovers, !stage, locks), leftovers);
+      reason = "statements or cursors from before it was replaced are still open";
     } catch (const Error &error) {
       if (error.sqlstate == "57014") throw;
       reason = error.message;
       if (!is_lock_failure(error.sqlstate)) give_up = Clock::now();
     }
-    if (Clock::now() >= give_up) return listed(leftovers.names) + " could not be dropped yet: " + reason;
+    if (Clock::now() >= give_up)
+      return {false, false, listed(leftovers.names) + " could not be dropped yet: " + reason};
     locks.let_readers_pass();
   }
 }
@@ -274,6 +288,7 @@ std::vector<Leftovers> by_run(const std::vector<Row> &rows) {
   std::map<int64_t, Leftovers> runs;
   for (const Row &row : rows) {
     Leftovers &leftovers = runs[std::stoll(*row[0])];
+    leftovers.run = *row[0];
     leftovers.oids.push_back(*row[1]);
     leftovers.names.push_back(*row[2]);
   }
@@ -289,6 +304,18 @@ void mark_crashed(const std::string &run) {
                 error_message = 'the leader of the run died', message = 'the leader of the run died'
           WHERE run_id = $1::bigint AND status = 'running')",
       {run});
+}
+
+// What became of the copy that a run replaced belongs to what is said of that run, once.
+void tell(const Leftovers &leftovers, const std::string &remark) {
+  in_transaction([&] {
+    as_extension_owner([&] {
+      execute(
+          R"(UPDATE pagila_repl.run SET message = pg_catalog.concat_ws('; ', message, $2)
+              WHERE run_id = $1::bigint AND pg_catalog.strpos(message, $2) = 0)",
+          {leftovers.run, remark});
+    });
+  });
 }
 
 }  // namespace
@@ -313,8 +340,22 @@ bool sweep(int64_t own_run, std::chrono::milliseconds patience) {
   });
   bool clean = true;
   Clock::time_point give_up = Clock::now() + patience;
-  for (const Leftovers &of_a_run : by_run(leftovers)) clean = drop_leftovers(of_a_run, give_up).empty() && clean;
+  for (const Leftovers &of_a_run : by_run(leftovers)) {
+    Outcome outcome = drop_leftovers(of_a_run, give_up);
+    clean = clean && outcome.is_gone;
+    if (outcome.is_final && !outcome.remark.empty()) tell(of_a_run, outcome.remark);
+  }
   return clean;
+}
+
+std::vector<std::string> registered_schemas(int64_t run_id) {
+  return as_extension_owner([&] {
+    std::vector<std::string> oids;
+    for (const Row &row :
+         query("SELECT schema_oid FROM pagila_repl.leftover WHERE run_id = $1::bigint", {std::to_string(run_id)}))
+      oids.push_back(*row[0]);
+    return oids;
+  });
 }
 
 std::vector<std::string> drop_own_leftovers(int64_t run_id) {
@@ -326,7 +367,7 @@ std::vector<std::string> drop_own_leftovers(int64_t run_id) {
   });
   std::vector<std::string> remarks;
   for (const Leftovers &of_the_run : by_run(leftovers)) {
-    std::string remark = drop_leftovers(of_the_run, Clock::now() + kSweepPatience);
+    std::string remark = drop_leftovers(of_the_run, Clock::now() + kSweepPatience).remark;
     if (!remark.empty()) remarks.push_back(remark);
   }
   return remarks;

@@ -16,6 +16,9 @@ bool sweep(int64_t own_run, std::chrono::milliseconds patience);
 // What a run has for that.
 constexpr std::chrono::seconds kSweepPatience{2};
 
+// OIDs of the schemas that a run under way has registered: its stage. Needs a transaction.
+std::vector<std::string> registered_schemas(int64_t run_id);
+
 // Drops the schemas this run has registered. Returns remarks on those that had to stay.
 std::vector<std::string> drop_own_leftovers(int64_t run_id);
 

@@ -15,6 +15,10 @@
 #include "target/content.hpp"
 #include "target/definitions.hpp"
 
+extern "C" {
+#include "catalog/pg_class.h"
+}
+
 namespace pagila_repl {
 
 namespace {
@@ -37,8 +41,19 @@ WITH RECURSIVE inside (classid, objid) AS (
    WHERE d.deptype IN ('a', 'i', 'P', 'S')
      AND d.classid NOT IN ('pg_catalog.pg_publication_rel'::pg_catalog.regclass,
                            'pg_catalog.pg_publication_namespace'::pg_catalog.regclass)
-     -- A sequence owned by, or a partition of, a table of another schema is outside.
+     -- What has a schema of its own, or is a part of what has, is where that is: a sequence owned by a table, its partition, its
+     -- statistics, a trigger of another table, a member of an operator family.
      AND (c.oid IS NULL OR c.relnamespace = ANY ($1::oid[]) OR n.nspname = 'pg_toast')
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend o
+                      WHERE o.classid = d.classid AND o.objid = d.objid
+                        AND o.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND o.refobjid <> ALL ($1::oid[]))
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
+                      WHERE d.classid = t.tableoid AND t.oid = d.objid AND NOT t.tgisinternal
+                        AND r.relnamespace <> ALL ($1::oid[]))
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_amop m JOIN pg_catalog.pg_opfamily f ON f.oid = m.amopfamily
+                      WHERE d.classid = m.tableoid AND m.oid = d.objid AND f.opfnamespace <> ALL ($1::oid[]))
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_amproc m JOIN pg_catalog.pg_opfamily f ON f.oid = m.amprocfamily
+                      WHERE d.classid = m.tableoid AND m.oid = d.objid AND f.opfnamespace <> ALL ($1::oid[]))
 ), outside AS (
   SELECT DISTINCT d.classid, d.objid, d.objsubid
     FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
@@ -69,6 +84,9 @@ SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.o
             WHEN o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
               THEN pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', f.adrelid::pg_catalog.regclass,
                      (SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = f.adrelid AND attnum = f.adnum))
+            WHEN o.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass
+              THEN (SELECT pg_catalog.format('DROP STATISTICS IF EXISTS %s.%I RESTRICT', s.stxnamespace::pg_catalog.regnamespace, s.stxname)
+                      FROM pg_catalog.pg_statistic_ext s WHERE s.oid = o.objid)
             WHEN o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
               THEN pg_catalog.format('DROP ROUTINE IF EXISTS %s RESTRICT', o.objid::pg_catalog.regprocedure)
        END, o.objsubid
@@ -148,12 +166,14 @@ void write_objects(const Stage &stage, const std::string &run) {
             ") o WHERE schema_name IS NOT NULL",
         {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
   // Nobody else can depend on a stage, so these came with it.
-  for (const Row &row : query(kDependents, {array_literal(stage.stage_oids()), "{}"}))
+  std::vector<Row> came_along = query(kDependents, {array_literal(stage.stage_oids()), "{}"});
+  for (const Row &row : came_along)
     execute(
         "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
         " VALUES ($1::bigint, $2::oid, $3::oid, " +
             seen(stage, "$4::text") + ")",
         {run, row[0], row[1], row[2]});
+  if (came_along.empty()) return;
   execute(
       "UPDATE pagila_repl.managed_object m SET definition_hash = o.hash FROM (" + definitions_sql() +
           ") o WHERE m.run_id = $2::bigint AND m.classid = o.classid AND m.objid = o.objid AND m.schema_name IS NULL",
@@ -250,8 +270,11 @@ void find_subscribed(const std::vector<std::string> &schema_oids, Drift &drift) 
     drift.subscribed.push_back(*row[0]);
 }
 
-void find_changed_content(const std::vector<std::string> &schemas, Drift &drift) {
-  std::vector<Row> rows = as_extension_owner([&] {
+namespace {
+
+// What the manifest says of the rows: OID, whether a sequence, physical state, hash, description.
+std::vector<Row> managed_content(const std::vector<std::string> &schemas) {
+  return as_extension_owner([&] {
     return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash,
                            pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, m.relid, 0)
                       FROM pagila_repl.managed_content m JOIN pagila_repl.copy USING (run_id, schema_name)
@@ -259,41 +282,48 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
                      WHERE schema_name = ANY ($1::name[]) ORDER BY 5)",
                  {array_literal(schemas)});
   });
-  for (const Row &row : rows) {
+}
+
+bool is_as_recorded(const Row &row) {
+  Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+  std::optional<std::string> now = *row[1] == "t" ? sequence_state(relation) : frozen_state(relation);
+  return now && now == row[2];
+}
+
+}  // namespace
+
+void find_changed_content(const std::vector<std::string> &schemas, Drift &drift) {
+  for (const Row &row : managed_content(schemas)) {
     // That it was altered is said already; what it holds now is not of interest.
-    if (drift.altered.count(*row[0]) > 0) continue;
+    if (drift.altered.count(*row[0]) > 0 || is_as_recorded(row)) continue;
     Oid relation = static_cast<Oid>(std::stoul(*row[0]));
     if (*row[1] == "t") {
-      std::optional<std::string> state = sequence_state(relation);
-      if (!state)
-        drift.modified.push_back(*row[4] + " is not a sequence any more");
-      else if (state != row[2])
-        drift.modified.push_back(*row[4] + " has advanced");
-      continue;
-    }
-    if (!is_ordinary_table(relation)) {
+      drift.modified.push_back(*row[4] + (sequence_state(relation) ? " has advanced" : " is not a sequence any more"));
+    } else if (!is_ordinary_table(relation)) {
       drift.modified.push_back(*row[4] + " is not a table any more");
-      continue;
-    }
-    std::optional<std::string> frozen = frozen_state(relation);
-    if (frozen && frozen == row[2]) continue;
-    if (!row[3])
+    } else if (!row[3]) {
       drift.modified.push_back(*row[4] + " may have other rows (it was loaded with verify => 'counts')");
-    else if (read_content(relation, true).hash != *row[3])
+    } else {
+      RowsMark mark = mark_rows(relation);
+      if (read_content(relation, true).hash == *row[3]) {
+        drift.marks[*row[0]] = mark;
+        continue;
+      }
       drift.modified.push_back(*row[4] + " has other rows");
+    }
+    drift.other_rows.insert(*row[0]);
   }
 }
 
-std::string catalog_signature() {
-  std::string sql;
-  for (const std::string &catalog : definition_catalogs())
-    // A changed row has another xmin.
-    sql += (sql.empty() ? "SELECT pg_catalog.concat_ws(' '," : ",") +
-           std::string(
-               "(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(xmin::text::bigint)) FROM "
-               "pg_catalog.") +
-           quote(catalog) + ")";
-  return *query_value(sql + ")");
+void check_content_since(const std::vector<std::string> &schemas, const Drift &drift) {
+  for (const Row &row : managed_content(schemas)) {
+    if (drift.altered.count(*row[0]) > 0 || drift.other_rows.count(*row[0]) > 0 || is_as_recorded(row)) continue;
+    auto mark = drift.marks.find(*row[0]);
+    if (mark != drift.marks.end() &&
+        has_later_rows(static_cast<Oid>(std::stoul(*row[0])), mark->second, !mark->second.map.empty()) == false)
+      continue;
+    throw Error("55P03", *row[4] + " was changed just now");
+  }
 }
 
 Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried) {
@@ -358,47 +388,91 @@ std::map<std::string, std::vector<std::string>> definitions_by_schema(const std:
   return definitions;
 }
 
-Value not_among(const std::vector<std::string> &schema_oids, const std::vector<std::string> &definitions) {
-  return query_value(
-      "SELECT pg_catalog.pg_describe_object(classid, objid, 0) FROM (" + definitions_sql() +
-          ") o WHERE schema_name IS NOT NULL"
-          "      AND pg_catalog.concat_ws(' ', classid, objid, hash) NOT IN (SELECT pg_catalog.unnest($2::text[]))"
-          " ORDER BY 1 LIMIT 1",
-      {array_literal(schema_oids), array_literal(definitions)});
+namespace {
+
+std::string state_of_rows(const std::string &table, const std::string &file) {
+  RowsMark mark = mark_rows(static_cast<Oid>(std::stoul(table)));
+  return "table " + table + " " + file + (mark.is_whole ? " whole " : " part ") + mark.map;
 }
 
-std::vector<std::string> sequence_states(Oid schema) {
+}  // namespace
+
+std::vector<std::string> content_states(Oid schema) {
   std::vector<std::string> states;
-  for (const Row &row :
-       query("SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind = 'S' ORDER BY 1",
-             {std::to_string(schema)}))
-    states.push_back("sequence " + *row[0] + " " +
-                     sequence_state(static_cast<Oid>(std::stoul(*row[0]))).value_or("gone"));
+  for (
+      const Row &row : query(
+          "SELECT oid, relkind, relfilenode FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind IN ('r', 'S')",
+          {std::to_string(schema)})) {
+    Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+    if (*row[1] == "S")
+      states.push_back("sequence " + *row[0] + " " + sequence_state(relation).value_or("gone"));
+    else
+      states.push_back(state_of_rows(*row[0], *row[2]));
+  }
   return states;
 }
 
-std::vector<std::string> missing_of(const std::vector<std::string> &schema_oids,
-                                    const std::vector<std::string> &definitions) {
-  std::vector<std::string> missing;
-  for (const Row &row :
-       query("SELECT pg_catalog.concat(COALESCE((SELECT identity FROM pagila_repl.managed_object m"
-             "                                    WHERE m.classid = w.class::oid AND m.objid = w.object::oid"
-             "                                    ORDER BY run_id DESC LIMIT 1),"
-             "                                  'an object with OID ' || w.object), ' was dropped')"
-             "  FROM (SELECT pg_catalog.split_part(d, ' ', 1), pg_catalog.split_part(d, ' ', 2)"
-             "          FROM pg_catalog.unnest($2::text[]) d WHERE d NOT LIKE 'sequence %') w (class, object)"
-             " WHERE (w.class::oid, w.object::oid) NOT IN (SELECT classid, objid FROM (" +
-                 definitions_sql() + ") o WHERE schema_name IS NOT NULL) ORDER BY 1",
-             {array_literal(schema_oids), array_literal(definitions)}))
-    missing.push_back(*row[0]);
-  for (const std::string &oid : schema_oids)
-    for (const std::string &state : sequence_states(static_cast<Oid>(std::stoul(oid))))
-      if (std::find(definitions.begin(), definitions.end(), state) == definitions.end())
-        missing.push_back(query_value("SELECT 'sequence \"' || relname || '\" advanced' FROM pg_catalog.pg_class"
-                                      " WHERE oid = pg_catalog.split_part($1, ' ', 2)::oid",
-                                      {state})
-                              .value_or("a sequence was dropped"));
-  return missing;
+namespace {
+
+std::vector<std::string> words_of(const std::string &text) {
+  std::vector<std::string> words;
+  for (size_t at = 0, end; at <= text.size(); at = end + 1) {
+    end = std::min(text.find(' ', at), text.size());
+    words.push_back(text.substr(at, end - at));
+  }
+  return words;
+}
+
+std::string described(const std::string &classid, const std::string &objid) {
+  return query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)", {classid, objid})
+      .value_or("an object with OID " + objid);
+}
+
+// What the manifest has called an object that is gone.
+std::string remembered(const std::string &classid, const std::string &objid) {
+  return query_value(
+             "SELECT identity FROM pagila_repl.managed_object WHERE classid = $1::oid AND objid = $2::oid"
+             " ORDER BY run_id DESC LIMIT 1",
+             {classid, objid})
+      .value_or("an object with OID " + objid);
+}
+
+bool has_other_rows(const std::vector<std::string> &state, const std::string &moment) {
+  Value file =
+      query_value("SELECT relfilenode FROM pg_catalog.pg_class WHERE oid = $1::oid AND relkind = 'r'", {state[1]});
+  if (!file) return false;  // dropped
+  if (*file != state[2]) return true;
+  RowsMark mark{state[4], state[3] == "whole", moment};
+  return has_later_rows(static_cast<Oid>(std::stoul(state[1])), mark, false).value_or(true);
+}
+
+}  // namespace
+
+LaterChanges later_changes(const std::vector<std::string> &schema_oids, const std::vector<std::string> &states,
+                           const std::string &moment) {
+  LaterChanges changes;
+  std::set<std::string> then(states.begin(), states.end()), objects_now;
+  for (const auto &[schema, definitions] : definitions_by_schema(schema_oids))
+    for (const std::string &definition : definitions) {
+      std::vector<std::string> words = words_of(definition);
+      objects_now.insert(words[0] + " " + words[1]);
+      if (changes.kept_because.empty() && then.count(definition) == 0)
+        changes.kept_because = described(words[0], words[1]) + " was created or changed in there";
+    }
+  for (const std::string &state : then) {
+    std::vector<std::string> words = words_of(state);
+    if (words[0] == "sequence") {
+      std::optional<std::string> now = sequence_state(static_cast<Oid>(std::stoul(words[1])));
+      if (now && *now != words[2])
+        changes.lost.push_back(described(std::to_string(RelationRelationId), words[1]) + " advanced");
+    } else if (words[0] == "table") {
+      if (changes.kept_because.empty() && has_other_rows(words, moment))
+        changes.kept_because = "rows of " + described(std::to_string(RelationRelationId), words[1]) + " were changed";
+    } else if (objects_now.count(words[0] + " " + words[1]) == 0) {
+      changes.lost.push_back(remembered(words[0], words[1]) + " was dropped");
+    }
+  }
+  return changes;
 }
 
 void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage &stage, int64_t run_id,

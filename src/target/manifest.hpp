@@ -8,6 +8,7 @@
 
 #include "core/run_options.hpp"
 #include "pg/spi.hpp"
+#include "target/content.hpp"
 #include "target/stage.hpp"
 
 namespace pagila_repl {
@@ -28,8 +29,10 @@ struct Drift {
   struct Address {
     std::string classid, objid, objsubid;
   };
-  std::vector<Address> addresses;  // of the dependents
-  std::set<std::string> altered;   // OIDs of what is unmanaged or modified by its definition
+  std::vector<Address> addresses;         // of the dependents
+  std::set<std::string> altered;          // OIDs of what is unmanaged or modified by its definition
+  std::set<std::string> other_rows;       // OIDs of tables that are modified by their rows
+  std::map<std::string, RowsMark> marks;  // of tables whose rows had to be read and were the same
   bool none() const { return unmanaged.empty() && modified.empty() && distributed.empty(); }
 };
 
@@ -38,8 +41,9 @@ struct Drift {
 Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried = {});
 // The part of find_drift that is about rows and sequences, less those that have been altered.
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift);
-// Differs when any definition in the database has changed. Cheap: it hashes nothing.
-std::string catalog_signature();
+// Throws 55P03 if rows or sequences have changed since find_drift found this, but for those that it found changed. Reads no more of
+// a table than what others have touched.
+void check_content_since(const std::vector<std::string> &schemas, const Drift &drift);
 // Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the options allow it; 2BP01
 // (subscribed) or 0A000 (distributed) in any case.
 void check_drift(const Drift &drift, const RunOptions &options);
@@ -53,13 +57,16 @@ void find_dependents(const std::vector<std::string> &schema_oids, const std::vec
 
 // What the schemas hold, each object with the hash of its definition as one text, by the name of the schema.
 std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids);
-// The values of the sequences in a schema, as texts that may stand among those.
-std::vector<std::string> sequence_states(Oid schema);
-// An object in the schemas that is not among these, or is defined otherwise.
-Value not_among(const std::vector<std::string> &schema_oids, const std::vector<std::string> &definitions);
-// What these say of the schemas and is no longer so: objects that were dropped, sequences that have advanced.
-std::vector<std::string> missing_of(const std::vector<std::string> &schema_oids,
-                                    const std::vector<std::string> &definitions);
+// What the sequences and tables in a schema hold, as texts that may stand among those.
+std::vector<std::string> content_states(Oid schema);
+
+// What others did to schemas since all these texts were true and the moment (a pg_snapshot) was now.
+struct LaterChanges {
+  std::string kept_because;       // what was created or changed, or whose rows were; empty if nothing
+  std::vector<std::string> lost;  // what cannot be kept: objects dropped, sequences advanced
+};
+LaterChanges later_changes(const std::vector<std::string> &schema_oids, const std::vector<std::string> &states,
+                           const std::string &moment);
 
 using ContentHashes = std::map<Oid, std::string>;
 

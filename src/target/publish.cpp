@@ -66,7 +66,7 @@ std::vector<std::string> names_of(const Stage &stage) {
 
 // What the target was like just before the locks, so that little is left to look at while readers wait for them.
 struct LastLook {
-  std::string signature;
+  Snapshot moment;  // before it
   Drift drift;
   std::map<std::string, std::vector<std::string>> definitions;  // by schema
 };
@@ -86,28 +86,18 @@ std::map<std::string, std::vector<std::string>> definitions_to_replace(const Sta
 
 LastLook look(const Stage &stage, const RunOptions &options) {
   LastLook look;
-  look.signature = catalog_signature();
+  look.moment = remember_moment();
   look.drift = find_drift(names_of(stage), stage.carried);
   check_drift(look.drift, options);
   look.definitions = definitions_to_replace(stage);
   return look;
 }
 
-// With the locks held: definitions are looked at again only if some have changed since, rows always.
-LastLook look_again(const Stage &stage, const LastLook &last) {
-  LastLook again;
-  if (catalog_signature() != last.signature) {
-    again.drift = find_drift(names_of(stage), stage.carried);
-    again.definitions = definitions_to_replace(stage);
-    return again;
-  }
-  again = last;
-  again.drift.modified.clear();
-  find_changed_content(names_of(stage), again.drift);
-  for (const std::string &modified : last.drift.modified)
-    if (std::find(again.drift.modified.begin(), again.drift.modified.end(), modified) == again.drift.modified.end())
-      again.drift.modified.push_back(modified);
-  return again;
+// With the locks held: that what was seen is so still. If it is not, a new try looks again, while readers can go on.
+void check_nothing_changed_since(const LastLook &last, const Stage &stage) {
+  check_no_changes_since(last.moment, stage.live_oids());
+  check_content_since(names_of(stage), last.drift);
+  for (const StagedSchema &schema : stage.vanished) check_removable(schema);
 }
 
 // The statement knows the object by name, and another may have taken that since the object was found.
@@ -158,31 +148,32 @@ void check_swapped(const Stage &stage) {
   for (const StagedSchema &schema : replaced_schemas(stage)) check(schema.live_oid, schema.old);
 }
 
-// What is replaced is recorded with its definitions: whatever comes into it later, or is changed in it, by a session that had
-// found it by its name before, is not dropped with it.
-void record_replaced(const StagedSchema &schema, const LastLook &seen, const std::string &run) {
+// What is replaced is recorded with what it holds: whatever comes into it later, or is changed in it, by a session that had found it
+// by its name before, is not dropped with it.
+void record_replaced(const StagedSchema &schema, const LastLook &seen, const std::string &moment,
+                     const std::string &run) {
   auto found = seen.definitions.find(schema.name);
   std::vector<std::string> definitions = found == seen.definitions.end() ? std::vector<std::string>() : found->second;
-  for (const std::string &state : sequence_states(schema.live_oid)) definitions.push_back(state);
+  for (const std::string &state : content_states(schema.live_oid)) definitions.push_back(state);
   execute(
-      R"(INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id, definitions)
-         VALUES ($1::oid, $2, $3::bigint, $4::text[]))",
-      {std::to_string(schema.live_oid), schema.old, run, array_literal(definitions)});
+      R"(INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id, definitions, moment)
+         VALUES ($1::oid, $2, $3::bigint, $4::text[], $5::pg_catalog.pg_snapshot))",
+      {std::to_string(schema.live_oid), schema.old, run, array_literal(definitions), moment});
 }
 
-void record_swap(const Stage &stage, const LastLook &seen, int64_t run_id) {
+void record_swap(const Stage &stage, const LastLook &seen, const std::string &moment, int64_t run_id) {
   std::string run = std::to_string(run_id);
   as_extension_owner([&] {
     for (const StagedSchema &schema : stage.schemas) {
       execute("DELETE FROM pagila_repl.leftover WHERE schema_oid = $1::oid", {std::to_string(schema.stage_oid)});
-      if (schema.live_oid != InvalidOid) record_replaced(schema, seen, run);
+      if (schema.live_oid != InvalidOid) record_replaced(schema, seen, moment, run);
       execute(
           R"(INSERT INTO pagila_repl.copy (schema_name, run_id) VALUES ($1, $2::bigint)
              ON CONFLICT (schema_name) DO UPDATE SET run_id = excluded.run_id)",
           {schema.name, run});
     }
     for (const StagedSchema &schema : stage.vanished) {
-      record_replaced(schema, seen, run);
+      record_replaced(schema, seen, moment, run);
       execute("DELETE FROM pagila_repl.copy WHERE schema_name = $1", {schema.name});
     }
   });
@@ -192,15 +183,16 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
                     RunRecord &record) {
   check_same_schemas(stage);
   check_shown_to_decoding(stage.stage_oids());
-  LastLook last = look(stage, options);
+  LastLook seen = look(stage, options);
   locks.take(stage.live_oids());
   Snapshot locked = remember_moment();
+  std::string moment = text_of(locked);
   check_same_schemas(stage);
-  LastLook seen = look_again(stage, last);
+  check_nothing_changed_since(seen, stage);
   std::string lost = drop_what_is_allowed(seen.drift, options);
   swap_names(stage);
   check_swapped(stage);
-  record_swap(stage, seen, record.id());
+  record_swap(stage, seen, moment, record.id());
   record.succeeded(message + lost);
   PR_FAULT("publish");
   check_no_changes_since(locked, stage.live_oids());

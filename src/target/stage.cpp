@@ -10,8 +10,10 @@
 #include <map>
 #include <set>
 
+#include "core/hidden_names.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
+#include "pg/function_guard.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/decoding.hpp"
@@ -19,6 +21,7 @@
 #include "target/foreign_code.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
+#include "target/outside_changes.hpp"
 #include "target/real_names.hpp"
 #include "target/schema_properties.hpp"
 
@@ -178,26 +181,20 @@ void ShapeMaker::check_global(const Statement &what) const {
               "Create it first, then load again.");
 }
 
-// Nobody can guess it, so nobody can have taken it.
-std::string hidden_name(const std::string &prefix, int64_t run_id, size_t number) {
+uint64_t random_number() {
   uint64 random;
   if (!guarded([&random] { return pg_strong_random(&random, sizeof random); }))
     throw Error("XX000", "could not generate a random name for a schema");
-  char digits[17];
-  snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(random));
-  return prefix + std::to_string(run_id) + "_" + std::to_string(number) + "_" + digits;
+  return random;
 }
-
-std::string stage_name(int64_t run_id, size_t number) { return hidden_name("pagila_repl_stage_", run_id, number); }
-std::string old_name(int64_t run_id, size_t number) { return hidden_name("pagila_repl_old_", run_id, number); }
 
 std::vector<StagedSchema> name_schemas(const LoadPlan &plan, int64_t run_id) {
   std::vector<StagedSchema> schemas;
   for (size_t i = 0; i < plan.schemas.size(); i++) {
     StagedSchema schema;
     schema.name = plan.schemas[i];
-    schema.stage = stage_name(run_id, i + 1);
-    schema.old = old_name(run_id, i + 1);
+    schema.stage = stage_name(run_id, i + 1, random_number());
+    schema.old = old_name(run_id, i + 1, random_number());
     schema.live_oid = schema_oid(plan.schemas[i]);
     schemas.push_back(schema);
   }
@@ -249,14 +246,6 @@ void close_to_others(const StagedSchema &schema) { give_rights(schema.stage_oid,
 void take_names_back(const StagedSchema &schema) {
   rename_schema(schema.name, schema.stage);
   if (schema.live_oid != InvalidOid) rename_schema(schema.old, schema.name);
-}
-
-std::vector<std::string> extensions_in(Oid schema) {
-  std::vector<std::string> names;
-  for (const Row &row :
-       query("SELECT extname FROM pg_catalog.pg_extension WHERE extnamespace = $1::oid ORDER BY 1", {to_text(schema)}))
-    names.push_back(*row[0]);
-  return names;
 }
 
 std::vector<std::string> objects_in(const Stage &stage) {
@@ -352,20 +341,22 @@ void check_may_replace(const std::vector<std::string> &schemas) {
                 "Not relocatable: " + *fixed[0][0] + ".", "Create them in a schema of their own.");
 }
 
+void check_removable(const StagedSchema &schema) {
+  std::string extension = extension_in_the_way(schema.live_oid);
+  if (extension.empty()) return;
+  throw Error("2BP01", "an extension is in a schema that the source has no more", extension + ".", kMoveExtension);
+}
+
 std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id, size_t staged) {
   std::vector<StagedSchema> schemas;
   for (const std::string &name : names) {
     StagedSchema schema;
     schema.name = name;
-    schema.old = old_name(run_id, staged + schemas.size() + 1);
+    schema.old = old_name(run_id, staged + schemas.size() + 1, random_number());
     schema.live_oid = schema_oid(name);
     if (schema.live_oid == InvalidOid) continue;
     schema.live_properties = schema_properties(schema.live_oid);
-    std::vector<std::string> extensions = extensions_in(schema.live_oid);
-    if (!extensions.empty())
-      throw Error("2BP01", "an extension is in a schema that the source has no more",
-                  "Extension \"" + extensions[0] + "\" is in schema \"" + name + "\".",
-                  "Move it to another schema with ALTER EXTENSION ... SET SCHEMA, or drop it.");
+    check_removable(schema);
     schemas.push_back(schema);
   }
   return schemas;
@@ -418,12 +409,14 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
     take_place_of_live(schema);
     if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
   }
+  trust_functions_in(stage.stage_oids());
   PR_FAULT("shape");
 
   carry_defaults(plan, stage.schemas, true);
   ShapeMaker maker(plan, options, stage.carried);
   maker.make();
   stage.remarks = maker.remarks();
+  check_nothing_outside(stage.stage_oids());
   check_foreign_code(stage.stage_oids(), stage.carried);
 
   set_local("search_path", "pg_catalog, pg_temp");

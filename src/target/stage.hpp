@@ -58,9 +58,15 @@ void check_stage_is_there(const Stage &stage);
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   int64_t run_id);
-// Live schemas that publishing is to remove, for Stage::vanished, beside so many that are staged. Throws 2BP01 if an
-// extension is in one. Needs a transaction.
+// Live schemas that publishing is to remove, for Stage::vanished, beside so many that are staged, each checked as below. Needs a
+// transaction.
 std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id, size_t staged);
+
+// Throws 2BP01 if an extension is in a schema that is to be removed, or one of its objects. Needs a transaction.
+void check_removable(const StagedSchema &schema);
+constexpr const char *kMoveExtension =
+    "Move it to another schema with ALTER EXTENSION ... SET SCHEMA, take the object out with ALTER EXTENSION ... DROP, or "
+    "drop the extension.";
 
 // Runs the work, within the caller's transaction, while the stage has the names and rights it is to be seen with. Nobody
 // else sees that; DDL on those schemas waits until the transaction ends. Throws 55P03 if DDL of others keeps it from giving

@@ -9,8 +9,9 @@ use PagilaTest;
 use Test::More;
 
 my $node = new_node('held_elsewhere', faults => 1, conf => "max_worker_processes = 40\nmax_prepared_transactions = 20\nwal_level = logical\n");
-my $file = held_open_base($node, app => 'CREATE TABLE app.card (id integer, item integer);
-    CREATE FUNCTION app.nothing() RETURNS integer LANGUAGE sql AS $$SELECT 1$$; CREATE SEQUENCE app.counter');
+my $file = held_open_base($node, more => 'CREATE FUNCTION live.same(oid) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$SELECT true$$', app => 'CREATE TABLE app.card (id integer, item integer);
+    CREATE FUNCTION app.nothing() RETURNS integer LANGUAGE sql AS $$SELECT 1$$; CREATE SEQUENCE app.counter;
+    CREATE FUNCTION app.told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$; CREATE OPERATOR FAMILY app.family USING btree');
 
 sub elsewhere {
     my ($kind, $change, $visible, $names) = @_;
@@ -52,6 +53,14 @@ my @cases = (
         q{SELECT pg_get_indexdef(to_regclass('app.doubled')) LIKE '%live.twice%'}, qr/\bdoubled\b/),
     elsewhere('trigger elsewhere', 'CREATE TRIGGER noted BEFORE INSERT ON app.card FOR EACH ROW EXECUTE FUNCTION live.note()',
         q{SELECT pg_get_triggerdef(oid) LIKE '%live.note%' FROM pg_trigger WHERE tgrelid = to_regclass('app.card') AND tgname = 'noted'}, qr/\bcard\b/),
+    elsewhere('statistics elsewhere', 'CREATE STATISTICS app.together ON id, name FROM live.item',
+        q{SELECT stxrelid = to_regclass('live.item') FROM pg_statistic_ext WHERE stxname = 'together' AND stxnamespace = 'app'::regnamespace}, qr/\btogether\b/),
+    elsewhere('constraint trigger elsewhere', 'CREATE CONSTRAINT TRIGGER linked AFTER INSERT ON app.card FROM live.item DEFERRABLE FOR EACH ROW EXECUTE FUNCTION app.told()',
+        q{SELECT tgconstrrelid = to_regclass('live.item') FROM pg_trigger WHERE tgname = 'linked'}, qr/\blinked|card\b/),
+    elsewhere('operator in a family elsewhere', 'ALTER OPERATOR FAMILY app.family USING btree ADD OPERATOR 3 live.@=@ (integer, integer)',
+        q{SELECT count(*) > 0 FROM pg_amop m JOIN pg_opfamily f ON f.oid = m.amopfamily WHERE opfname = 'family' AND opfnamespace = 'app'::regnamespace}, qr/\bfamily\b/),
+    elsewhere('function in a family elsewhere', 'ALTER OPERATOR FAMILY app.family USING btree ADD FUNCTION 4 (integer, integer) live.same(oid)',
+        q{SELECT count(*) > 0 FROM pg_amproc m JOIN pg_opfamily f ON f.oid = m.amprocfamily WHERE opfname = 'family' AND opfnamespace = 'app'::regnamespace}, qr/\bfamily\b/),
     elsewhere('policy elsewhere', 'CREATE POLICY doubled ON app.card USING (live.twice(item) > 0)',
         q{SELECT pg_get_expr(polqual, polrelid) LIKE '%live.twice%' FROM pg_policy WHERE polname = 'doubled'}, qr/\bcard\b/),
     elsewhere('rule elsewhere', 'CREATE RULE copied AS ON INSERT TO app.card DO ALSO INSERT INTO live.other VALUES (NEW.id)',

@@ -1,0 +1,14 @@
+// What a copy would change outside of its schemas.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pagila_repl {
+
+// Throws 0A000, with all of them, if objects in these schemas are children of tables elsewhere (whose readers would see rows of the
+// stage), or bring something with them that is elsewhere: a multirange type, a commutator or negator, members of an operator
+// family. That would be there at once, whatever becomes of the run. Needs a transaction.
+void check_nothing_outside(const std::vector<std::string> &stage_oids);
+
+}  // namespace pagila_repl

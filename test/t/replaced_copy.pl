@@ -1,0 +1,102 @@
+# Sessions that found the copy before it was replaced, and go on in it by OID: what they do there is kept or told of, and what they have
+# open goes on. Names of hidden schemas are no part of a copy.
+use strict;
+use warnings;
+use lib 'test/t';
+use AttackTest;
+use PagilaTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($source, $node) = new_pair('replaced_copy', conf => "shared_preload_libraries = 'pagila_repl'\nautovacuum = off\n");
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $file = write_file("$dir/live.sql", q{CREATE SCHEMA live; CREATE TABLE live.item (id integer PRIMARY KEY, name text); CREATE SEQUENCE live.ticket;
+CREATE FUNCTION live.add(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC INSERT INTO live.item VALUES (n, 'added') RETURNING id; END;
+CREATE FUNCTION live.rid(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC DELETE FROM live.item WHERE id = n RETURNING id; END;
+CREATE FUNCTION live.name(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC UPDATE live.item SET name = 'other' WHERE id = n RETURNING id; END;
+CREATE FUNCTION live.share(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC SELECT id FROM live.item WHERE id = n FOR SHARE; END;
+CREATE FUNCTION live.count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM live.item; END;
+CREATE FUNCTION live.draw() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT nextval('live.ticket'); END;
+INSERT INTO live.item SELECT n, 'item' FROM generate_series(1, 500) n;
+} =~ s/INSERT INTO live.item SELECT.*\n//r . "COPY live.item FROM stdin;\n" . join('', map { "$_\titem\n" } 1 .. 500) . "\\.\n");
+my $load = load_sql($file, undef, force => 'true', on_modified => q{'overwrite'});
+my $old = q{SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pagila\_repl\_old\_%'};
+
+# Whoever calls it has its function before the run, and needs it after; then the next run looks at the copy that was replaced. Returns
+# what the call gave, the schema of that copy, and the message of the run that replaced it.
+sub call_over_a_run {
+    my ($what, $statement, %how) = @_;
+    is((run_sql($node, $load))[0], 'succeeded', "$what: a copy");
+    $node->safe_psql('pagila', $how{before}) if $how{before};
+    my $session = Session->new($node, 'pagila');
+    $session->run('BEGIN; SAVEPOINT a; CREATE TEMP TABLE mine (); SAVEPOINT b; CREATE TEMP TABLE other ()') if $how{subtransactions};
+    $session->send("SELECT $statement FROM (SELECT pg_sleep(3.5)) s");
+    wait_until(sub { $node->safe_psql('pagila', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'}) }, 30);
+    my ($status, $error) = run_sql($node, $load);
+    is($status, 'succeeded', "$what: a run while it is under way") or diag $error;
+    my ($run, $message) = split /\|/, $node->safe_psql('pagila', 'SELECT run_id, message FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1');
+    like($message, qr/could not be dropped yet: statements or cursors from before/, "$what: which says that the old copy stays for now");
+    my $schema = $node->safe_psql('pagila', $old);
+    $session->wait(60);
+    my $out = $session->{out};
+    is($session->{state}, '00000', "$what: it ends well") or diag $out;
+    $session->run($how{end} // 'COMMIT') if $how{subtransactions};
+    $session->close;
+    $node->safe_psql('pagila', "VACUUM (FREEZE) $schema.item") if $how{vacuum};
+    is((run_sql($node, $load))[0], 'succeeded', "$what: the next run") for 1, 2;
+    return ($out, $schema, $node->safe_psql('pagila', "SELECT message FROM pagila_repl.run WHERE run_id = $run"));
+}
+
+sub is_there { return $node->safe_psql('pagila', qq{SELECT count(*) FROM pg_namespace WHERE nspname = '$_[0]'}) }
+
+my %combinations = ('live.add(1000)' => [ {}, { subtransactions => 1 } ], 'live.rid(7)' => [ { vacuum => 1 }, { vacuum => 1, before => 'SELECT live.share(9)' } ],
+    'live.name(7)' => [ { subtransactions => 1 }, { before => 'SELECT live.share(9)' } ]);
+for my $statement (sort keys %combinations) {
+    for my $how (@{ $combinations{$statement} }) {
+        my $what = join ' ', $statement, sort keys %$how;
+        my (undef, $schema, $message) = call_over_a_run($what, $statement, %$how);
+        like($message, qr/kept: rows of table \Q$schema\E\.item were changed while it was replaced/, "$what: what it did is kept, and told of");
+        is(scalar(() = $message =~ /kept:/g), 1, "$what: it is told once");
+        is(is_there($schema), '1', "$what: the copy stays");
+        $node->safe_psql('pagila', "DROP SCHEMA $schema CASCADE");
+    }
+}
+for ([ 'live.add(1000)', { subtransactions => 1, end => 'ROLLBACK' } ], [ 'live.share(7)', {} ], [ 'live.count()', { before => 'UPDATE live.item SET name = name' } ],
+    [ 'live.count()', { before => q{TRUNCATE live.item; INSERT INTO live.item VALUES (1, 'new'), (2, 'gone'); DELETE FROM live.item WHERE id = 2} } ]) {
+    my ($statement, $how) = @$_;
+    my $what = join ' ', $statement, sort keys %$how;
+    my (undef, $schema, $message) = call_over_a_run($what, $statement, %$how);
+    is(is_there($schema), '0', "$what: the copy is dropped, since nothing of anybody is in it") or diag $message;
+}
+
+my ($drawn, $schema, $message) = call_over_a_run('live.draw()', 'live.draw()');
+is($drawn, '1', 'a value of the sequence');
+is(is_there($schema), '0', 'the copy is dropped');
+like($message, qr/; sequence \Q$schema\E\.ticket advanced while it was replaced$/, 'and the run tells of the sequence');
+
+# A cursor has called nothing yet.
+for my $isolation ('READ COMMITTED', 'REPEATABLE READ') {
+    is((run_sql($node, $load))[0], 'succeeded', 'a copy');
+    my $session = Session->new($node, 'pagila');
+    $session->run("BEGIN ISOLATION LEVEL $isolation; DECLARE c CURSOR FOR SELECT live.add(g) FROM generate_series(2000, 2002) g");
+    is((run_sql($node, $load))[0], 'succeeded', "$isolation: a run while a cursor is open");
+    $session->run('FETCH ALL FROM c');
+    is($session->{state} . $session->{out}, "000002000\n2001\n2002", "$isolation: the cursor goes on");
+    $session->run('ROLLBACK');
+    $session->close;
+    is((run_sql($node, $load))[0], 'succeeded', "$isolation: the next run");
+    is($node->safe_psql('pagila', $old), '', "$isolation: drops the copy");
+}
+
+# What a source has hidden is not copied, and no dump makes such schemas.
+$source->safe_psql('pagila', q{CREATE SCHEMA app; CREATE TABLE app.real (a integer)});
+for my $hidden (qw(pagila_repl_old_2_1_aeec885a37b90186 pagila_repl_stage_13_2_0000000000000000 pagila_repl_stage_1_1)) {
+    $source->safe_psql('pagila', "CREATE SCHEMA $hidden; CREATE TABLE $hidden.item AS SELECT 1 AS a");
+    my ($status, $error) = run_sql($node, load_sql(write_file("$dir/hidden.sql", "CREATE SCHEMA $hidden;\nCREATE TABLE $hidden.item (a integer);\n"), undef));
+    like($error, qr/\Q$hidden\E/, "a dump may not make schema $hidden") or diag $status;
+}
+my ($status, $error) = run_sql($node, pull_sql('source'));
+is($status, 'succeeded', 'a pull of everything') or diag $error;
+is($node->safe_psql('pagila', q{SELECT string_agg(schema_name, ' ' ORDER BY schema_name) FROM pagila_repl.copy}), 'app live public', 'brings what is no copy of a run');
+is($node->safe_psql('pagila', $old), '', 'and makes no such schema');
+done_testing();
