@@ -16,7 +16,7 @@ sub load {
     my $file = write_file("$dir/" . $number++ . '.sql', "CREATE SCHEMA live; CREATE TABLE live.t (a integer); $_[0]");
     return run_sql($node, load_sql($file, undef));
 }
-my $before = dump_text($node);
+my $before = dump_text($node, 'pagila');
 
 for ([ 'a child of a table', 'CREATE TABLE live.c () INHERITS (app.parent);', 'table live.c is a child of table app.parent' ],
     [ 'a table that becomes a child', 'ALTER TABLE live.t INHERIT app.parent;', 'table live.t is a child of table app.parent' ],
@@ -31,7 +31,7 @@ for ([ 'a child of a table', 'CREATE TABLE live.c () INHERITS (app.parent);', 't
     my ($what, $sql, $said) = @$_;
     my ($status, $error) = load($sql);
     like($error, qr/0A000: the copy would change what is in schemas that it does not replace\nDETAIL:  \Q$said\E$/m, "$what: refused by name") or diag $status;
-    is(dump_text($node), $before, "$what: nothing has changed");
+    is(dump_text($node, 'pagila'), $before, "$what: nothing has changed");
 }
 
 # What is all in the dump comes whole.

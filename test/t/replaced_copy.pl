@@ -30,13 +30,16 @@ sub call_over_a_run {
     $node->safe_psql('pagila', $how{before}) if $how{before};
     my $session = Session->new($node, 'pagila');
     $session->run('BEGIN; SAVEPOINT a; CREATE TEMP TABLE mine (); SAVEPOINT b; CREATE TEMP TABLE other ()') if $how{subtransactions};
-    $session->send("SELECT $statement FROM (SELECT pg_sleep(3.5)) s");
-    wait_until(sub { $node->safe_psql('pagila', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'}) }, 30);
+    my $holder = Session->new($node, 'pagila');
+    $holder->run('SELECT pg_advisory_lock(1)');
+    $session->send("SELECT $statement FROM (SELECT pg_advisory_lock(1)) s");
+    wait_until(sub { $node->safe_psql('pagila', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) }, 30);
     my ($status, $error) = run_sql($node, $load);
     is($status, 'succeeded', "$what: a run while it is under way") or diag $error;
     my ($run, $message) = split /\|/, $node->safe_psql('pagila', 'SELECT run_id, message FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1');
     like($message, qr/could not be dropped yet: statements or cursors from before/, "$what: which says that the old copy stays for now");
     my $schema = $node->safe_psql('pagila', $old);
+    $holder->close;
     $session->wait(60);
     my $out = $session->{out};
     is($session->{state}, '00000', "$what: it ends well") or diag $out;
