@@ -350,8 +350,8 @@ sub others_pass {
 }
 
 # The points, and when the change is committed there: before the held run goes on, while it waits for something, or only once it has ended.
-# Which combinations are tried with the case of this number, unless all are asked for: every case where
-# it matters most, the others in turn.
+# Which combinations are tried with the case of this number, unless all are asked for: one where it matters most, and one of the
+# others in turn.
 sub combinations {
     my ($number, $is_all) = @_;
     my @points = ('start', sort keys %kPoints);
@@ -361,18 +361,21 @@ sub combinations {
     my @turns = ([ 'start', 'after' ], [ 'rows', 'during' ], [ 'publish', 'after' ], [ 'shape', 'during' ], [ 'verify', 'after' ],
         [ 'plan', 'during' ], [ 'start', 'during' ], [ 'rows', 'after' ], [ 'shape', 'after' ], [ 'plan', 'after' ],
         [ 'rows', 'before' ], [ 'publish', 'before' ], [ 'verify', 'before' ]);
-    return ($always[ $number % @always ], $turns[ $number % @turns ]);
+    # Where only one of the two is tried, it is the first for even numbers.
+    return ($always[ int($number / 2) % @always ], $turns[ $number % @turns ]);
 }
 
 # Tries all cases: each a hash with kind (what it is about), change (SQL), visible (an expression that is true if the change is
-# there), names (a pattern that its name matches), and perhaps before (SQL), options (of the run). PR_ATTACK_ALL=1: with every
-# combination; PR_ATTACK_ONLY=pattern: only cases whose name matches.
+# there), names (a pattern that its name matches), and perhaps before (SQL), options (of the run). Each is tried with one combination, in
+# turn, in a long test with two. PR_ATTACK_ALL=1: with every combination; PR_ATTACK_ONLY=pattern: only cases whose name matches.
 sub held_open_cases {
     my ($node, $file, %options) = @_;
     my (@tries, %count);
     my $number = $options{turn} // 0;
     for my $case (@{ $options{cases} }) {
-        my @combinations = $options{combinations} ? @{ $options{combinations} } : combinations($number++, $ENV{PR_ATTACK_ALL});
+        my @combinations = $options{combinations} ? @{ $options{combinations} } : combinations($number, $ENV{PR_ATTACK_ALL});
+        @combinations = $combinations[ $number % @combinations ] if !is_long() && !$ENV{PR_ATTACK_ALL} && !$ENV{PR_ATTACK_ONLY};
+        $number++;
         my $is_first = 1;
         for my $combination (@combinations) {
             my ($point, $end) = @$combination;

@@ -12,10 +12,20 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
+our @EXPORT = qw(is_long some_of new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
   no_secret own_rows run_processes small_disk kill_server
   shows_no_more_to_functions unlocking);
+
+# script/test --long tries every case. Otherwise cases that differ only in their place, moment or repetition are sampled.
+sub is_long { return $ENV{PR_LONG} ? 1 : 0 }
+
+# Every nth of the cases, beginning with the first, or all of them in a long test. A list of all combinations of two properties
+# keeps every value of both if n is no larger than either number of values, and has no divisor in common with the inner one.
+sub some_of {
+    my ($n, @cases) = @_;
+    return is_long() ? @cases : @cases[ grep { $_ % $n == 0 } 0 .. $#cases ];
+}
 
 # A running server with a database "pagila" that has the extension. faults => 1: with the fault points compiled in.
 # conf, hba => extra lines of postgresql.conf and pg_hba.conf; initdb => more options for initdb; streaming => 1: it can have a standby.

@@ -1,7 +1,7 @@
 # A source with a small bank, a target that copies it, and the frame of every fault test of a pull: hold a run at a place,
 # do something to it, and check what must hold whatever was done.
 #
-#   my $test = PullTest->new('name', proxy => 1);      # options as of PagilaTest::new_pair; rows => transfers in the bank;
+#   my $test = PullTest->new('name', proxy => 1);      # options as of PagilaTest::new_pair; rows => transfers in the bank, if their number matters;
 #                                                      # tablespace => folder for the copy
 #   $test->hold('what', 'copy:2');                     # changes the source; a pull is held at the second passing of "copy"
 #   ... $test->{proxy}->rule('cut') ...
@@ -28,7 +28,7 @@ sub new {
         dir => PostgreSQL::Test::Utils::tempdir }, $class;
     $self->{gate} = "$self->{dir}/gate";
     $self->make_tablespace($options{tablespace}) if $options{tablespace};
-    $source->safe_psql('pagila', bank($options{rows} // 20000));
+    $source->safe_psql('pagila', bank($options{rows} // (is_long() ? 20000 : 2000)));
     my ($status, $err) = run_sql($target, pull_sql('source', workers => 2));
     $status eq 'succeeded' or die "the first copy failed: $err";
     $self->{old} = copy_of($target);

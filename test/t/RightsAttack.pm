@@ -217,9 +217,17 @@ sub try_attack {
 
 sub attacks {
     my ($self, @attacks) = @_;
-    my @tries = map { my $attack = $_; map { { %$attack, try => $_ } } @{ $attack->{tries} // \@kAllTries } } @attacks;
+    my $number = 0;
+    my @tries = map {
+        my $attack = $_;
+        my @ways = @{ $attack->{tries} // \@kAllTries };
+        # Each attack in one way, in turn.
+        @ways = $ways[ $number % @ways ] if !is_long() && !$ENV{PR_ATTACK_ALL} && !$ENV{PR_ATTACK_ONLY};
+        $number++;
+        map { { %$attack, try => $_ } } @ways;
+    } @attacks;
     # Each third, in turn, which is each way against each third attack at the least. PR_ATTACK_ALL=1: all.
-    @tries = @tries[ grep { $_ % 3 == 0 } 0 .. $#tries ] if !$ENV{PR_ATTACK_ALL} && !$ENV{PR_ATTACK_ONLY};
+    @tries = @tries[ grep { $_ % 3 == 0 } 0 .. $#tries ] if is_long() && !$ENV{PR_ATTACK_ALL} && !$ENV{PR_ATTACK_ONLY};
     @tries = grep { "$_->{name} @{ $_->{try} }" =~ /$ENV{PR_ATTACK_ONLY}/ } @tries if $ENV{PR_ATTACK_ONLY};
     my $first = $self->{tried} // 0;
     $self->{tried} = $first + @tries;

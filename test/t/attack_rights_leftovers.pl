@@ -105,10 +105,12 @@ my %attacks = (
     'the disk is full and another has taken its place' => { plant => 'ALTER SCHEMA OLD RENAME TO mine; CREATE SCHEMA OLD; CREATE TABLE OLD.precious AS SELECT 1 AS a', fault => 'clean:1:enospc',
         whole => q{SELECT count(*) = 1 FROM OLD.precious} },
 );
-my @scenarios;
+my (@scenarios, %tried);
 for my $name (sort keys %attacks) {
-    for my $who ('scheduler', 'the next run', 'puller') {
-        next if $who eq 'puller' && $name !~ /code|places/;
+    my @sweepers = ('scheduler', 'the next run', $name =~ /code|places/ ? 'puller' : ());
+    # In turn, if not all of them.
+    @sweepers = (reverse @sweepers)[ $tried{ scalar @sweepers }++ % @sweepers ] if !is_long() && !$ENV{PR_ATTACK_ALL} && !$ENV{PR_ATTACK_ONLY};
+    for my $who (@sweepers) {
         push @scenarios, "$name, swept by $who" => sub { swept($who, @_, %{ $attacks{$name} }) };
     }
 }

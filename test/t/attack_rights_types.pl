@@ -88,6 +88,8 @@ for (
     # Or that by which it runs.
     like($error, qr/att\.(\Q$object\E|evil)\b/, "$name, of another role: by name") or diag $error;
     is($node->safe_psql('pagila', 'SELECT is_called FROM public.struck'), 'f', "$name, of another role: nothing of it ran");
+    # These two ways are the same for all.
+    next if !is_long() && $number % 3 != 0;
     ($status, $error) = load($sql, 'trusted');
     is($status, 'succeeded', "$name, of the same role: loaded") or diag $error;
     ($status, $error) = load($sql, 'att', 1);

@@ -33,20 +33,26 @@ my @held_at = qw(fingerprint:1 lock:1 plan:1 shape:1 copy:1 rows:1 index:1 const
   verify:1 audit:1 publish:1);
 my @held_at_most_important = qw(shape:1 copy:1 index:1 constraint:1 verify:1 publish:1);
 
-for my $point (@held_at) {
+for my $point (some_of(5, @held_at)) {
     stops("caller cancelled at $point", $point, sub { signal_caller('pg_cancel_backend') }, 'cancelled', '57014', '57014');
 }
 stops('caller times out', 'copy:1', undef, 'cancelled', '57014', '57014', before => "SET statement_timeout = '3s'");
-for my $point ('copy:1', 'publish:1') {
-    stops("Ctrl-C in psql at $point", $point, sub { signal_psql(shift, 'INT') }, 'cancelled', '57014', '57014');
-    stops("caller terminated at $point", $point, sub { signal_caller('pg_terminate_backend') }, 'cancelled', '57014', '57P01');
-    stops("client killed at $point", $point, sub { signal_psql(shift, 'KILL') }, 'cancelled', '57014', '');
+my @by_client = (
+    [ 'Ctrl-C in psql' => sub { signal_psql(shift, 'INT') }, '57014' ],
+    [ 'caller terminated' => sub { signal_caller('pg_terminate_backend') }, '57P01' ],
+    [ 'client killed' => sub { signal_psql(shift, 'KILL') }, '' ]);
+for my $case (some_of(2, map { my $point = $_; map { [ $point, @$_ ] } @by_client } 'copy:1', 'publish:1')) {
+    my ($point, $what, $stop, $state) = @$case;
+    stops("$what at $point", $point, $stop, 'cancelled', '57014', $state);
 }
-for my $point (@held_at_most_important) {
-    stops("leader cancelled at $point", $point, sub { signal_leader('pg_cancel_backend', shift) }, 'cancelled', '57014', '57014');
-    stops("leader terminated at $point", $point, sub { signal_leader('pg_terminate_backend', shift) }, 'aborted', '57P01', '57P01');
+my @by_signal = (
+    [ 'leader cancelled' => sub { signal_leader('pg_cancel_backend', shift) }, 'cancelled', '57014', '57014' ],
+    [ 'leader terminated' => sub { signal_leader('pg_terminate_backend', shift) }, 'aborted', '57P01', '57P01' ]);
+for my $case (some_of(5, map { my $point = $_; map { [ $point, @$_ ] } @by_signal } @held_at_most_important)) {
+    my ($point, $what, @stop) = @$case;
+    stops("$what at $point", $point, @stop);
 }
-for my $point ('lock:1', 'copy:1', 'publish:1') {
+for my $point (some_of(2, 'lock:1', 'copy:1', 'publish:1')) {
     stops("pagila_cancel at $point", $point, sub { my ($run) = @_; is(cancel_run($run->{id}), 't', 'the run is told to stop') },
         'cancelled', '57014', '57014');
 }
@@ -71,7 +77,7 @@ for my $point ('lock:1', 'copy:1', 'publish:1') {
         indexes => 'CREATE INDEX slow_idx ON slow.t USING btree (slow.wait(a))',
         sequences => 'CREATE MATERIALIZED VIEW slow.m AS SELECT slow.wait(a) AS a FROM slow.t WITH NO DATA');
     clear_fault($node);
-    for my $phase (sort keys %slow) {
+    for my $phase (some_of(3, sort keys %slow)) {
         my $what = "caller cancelled while a function runs in phase $phase";
         my $file = write_file("$dir/slow.sql", q{CREATE SCHEMA slow;
 CREATE FUNCTION slow.wait(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE
@@ -137,7 +143,7 @@ for my $point ('published:1', 'clean:1') {
 }
 
 # Shutdown.
-for my $point ('copy:1', 'index:1', 'publish:1') {
+for my $point (some_of(2, 'copy:1', 'index:1', 'publish:1')) {
     my $what = "fast shutdown at $point";
     my $run = held_run($what, $point);
     my $seconds = shut_down('fast');

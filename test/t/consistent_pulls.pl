@@ -7,7 +7,7 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $kPulls = 50;
+my $kPulls = is_long() ? 50 : 12;
 
 my ($source, $target) = new_pair('consistent', source => { conf => "log_statement = none\n" });
 $source->safe_psql('pagila', q{

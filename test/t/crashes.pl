@@ -29,14 +29,14 @@ isnt($new->{content}, $old->{content}, 'the copies differ');
 my @points = qw(connect:1 fingerprint:1 lock:1 plan:1 shape:1 copy:17 rows:9 index:30 constraint:11 sequence:4 refresh:1
   analyze:12 verify:13 audit:1 publish:1 published:1 clean:1);
 
-for my $point (@points) {
+for my $point (some_of(6, 'published:1', grep { !/^published/ } @points)) {
     set_fault($node, "$point:sigkill");
     my ($out, $err, $code) = run_sql($node, $new->{load});
     isnt($code, 0, "leader killed at $point: the caller is told");
     heals("leader killed at $point", $point);
 }
 
-for my $point (@points) {
+for my $point (some_of(8, @points)) {
     set_fault($node, "$point:stall");
     my ($run) = run_sql($node, $new->{load} =~ s/\)$/, wait => false)/r);
     is($run, 'running', "load under way to $point");

@@ -78,18 +78,23 @@ my %change = (
     'ALTER SEQUENCE shop.customer_customer_id_seq INCREMENT 2' => 'sequence shop.customer_customer_id_seq was altered',
     'ALTER TABLE shop.sale RENAME TO sold' => 'table shop.sale was altered',
     'DROP SCHEMA shop CASCADE' => 'table shop.sale was dropped');
+# The whole target is compared after some of them only: the run that overwrites a change would refuse what is left of it.
+my %is_compared = map { $_ => 1 } some_of(4, sort keys %change);
 for my $sql (sort keys %change) {
     $node->safe_psql('pagila', $sql);
-    my $changed = content($node);
+    my $changed = $is_compared{$sql} && content($node);
     my (undef, $err) = run_sql($node, load_sql($dump, undef));
     is(sqlstate_of($err), '55000', "$sql: a change, refused");
     like($err, qr/^(DETAIL:  )?\Q$change{$sql}\E$/m, "$sql: named");
-    is_unchanged($node, $changed, $sql);
-    is((run_sql($node, load_sql($other, undef)))[0], '', "$sql: no other dump may overwrite it either");
+    if ($is_compared{$sql}) {
+        is_unchanged($node, $changed, $sql);
+        is((run_sql($node, load_sql($other, undef)))[0], '', "$sql: no other dump may overwrite it either");
+    }
     is(status(on_modified => "'overwrite'"), 'succeeded', "$sql: overwritten on request");
     like(last_run($node, 'message'), qr/overwritten: .*\Q$change{$sql}\E/, "$sql: which the message tells");
-    ok(content($node) eq $content, "$sql: nothing of it is left");
+    ok(content($node) eq $content, "$sql: nothing of it is left") if $is_compared{$sql};
 }
+is_unchanged($node, $content, 'after changes');
 no_residue($node, 'after changes');
 
 # Objects that no run has made.
@@ -108,17 +113,19 @@ my %unmanaged = (
     'CREATE COLLATION shop.mine (LOCALE = \'C\')' => 'collation shop.mine',
     'CREATE STATISTICS shop.mine ON amount, colour FROM shop.sale' => 'statistics object shop.mine',
     'CREATE TEXT SEARCH CONFIGURATION shop.mine (PARSER = default)' => 'text search configuration shop.mine');
+%is_compared = map { $_ => 1 } some_of(4, sort keys %unmanaged);
 for my $sql (sort keys %unmanaged) {
     $node->safe_psql('pagila', $sql);
-    my $changed = content($node);
+    my $changed = $is_compared{$sql} && content($node);
     my (undef, $err) = run_sql($node, load_sql($other, undef, on_modified => "'overwrite'"));
     is(sqlstate_of($err), '2BP01', "$sql: no run has made it, refused");
     like($err, qr/^(DETAIL:  )?\Q$unmanaged{$sql}\E$/m, "$sql: named");
-    is_unchanged($node, $changed, $sql);
+    is_unchanged($node, $changed, $sql) if $is_compared{$sql};
     is(status(on_unmanaged => "'drop'"), 'succeeded', "$sql: dropped on request");
     like(last_run($node, 'message'), qr/dropped: .*\Q$unmanaged{$sql}\E/, "$sql: which the message tells");
-    ok(content($node) eq $content, "$sql: nothing of it is left");
+    ok(content($node) eq $content, "$sql: nothing of it is left") if $is_compared{$sql};
 }
+is_unchanged($node, $content, 'after objects of others');
 no_residue($node, 'after objects of others');
 
 # A schema that no run has loaded is not replaced.

@@ -68,7 +68,7 @@ is(sqlstate_of($err), '25001', 'but no table of a user');
 {
     my $locker = $target->background_psql('pagila');
     $locker->query_safe('BEGIN; LOCK TABLE pg_catalog.pg_dist_partition');
-    (undef, $err) = run_sql($target, load_sql($other, undef));
+    (undef, $err) = run_sql($target, "LOAD 'pagila_repl'; SET pagila_repl.swap_budget = '2s'; " . load_sql($other, undef));
     is(sqlstate_of($err), '55P03', 'a list that is locked is not waited for without end');
     $locker->query_safe('ROLLBACK');
     $locker->quit;

@@ -1,7 +1,7 @@
 # Scheduled runs, one after the other, under readers: each brings a new copy, no read fails or sees a mixed or empty one, and
 # nothing grows from run to run: no memory, descriptor, connection, row of a catalog, file or shared memory.
 #
-# PR_JOB_RUNS says how many runs, 25 if nobody does.
+# PR_JOB_RUNS says how many runs, 12 if nobody does, 25 in a long test.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use PullTest;
 use Test::More;
 
-my $runs = $ENV{PR_JOB_RUNS} // 25;
+my $runs = $ENV{PR_JOB_RUNS} // (is_long() ? 25 : 12);
 my $warm_up = $runs >= 100 ? 20 : 7;
 # Between two measurements.
 my $stride = $runs >= 100 ? 10 : 2;

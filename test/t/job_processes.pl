@@ -23,11 +23,12 @@ my ($runs, @times) = (0);
 $test->schedule('copy', '1 hour', "'source', workers => 2, verify => 'content'");
 $test->runs('copy', ++$runs, 'skipped', 'a job runs');
 
-for my $how ('pg_cancel_backend', 'pg_terminate_backend') {
-    is_told($how, 'leader', $_) for qw(connect:1 shape:1 copy:1 index:1 sequence:1 verify:1 publish:1);
-    is_told($how, 'worker', $_) for qw(copy:1 index:1 verify:1);
+my %points = (leader => [qw(connect:1 shape:1 copy:1 index:1 sequence:1 verify:1 publish:1)], worker => [qw(copy:1 index:1 verify:1)]);
+for my $who ('leader', 'worker') {
+    my @ways = map { my $point = $_; map { [ $_, $who, $point ] } 'pg_cancel_backend', 'pg_terminate_backend' } @{ $points{$who} };
+    is_told(@$_) for some_of($who eq 'leader' ? 5 : 3, @ways);
 }
-is_killed($_) for qw(copy:1 index:1);
+is_killed($_) for some_of(2, qw(copy:1 index:1));
 there_are_fewer_workers();
 some_may_end_it();
 
@@ -92,7 +93,7 @@ sub is_killed {
 
 # Slots are left to others: the launchers of jobs and of logical replication, the leader, a scheduler.
 sub there_are_fewer_workers {
-    for my $slots (7, 4) {
+    for my $slots (some_of(2, 7, 4)) {
         my $what = "$slots slots";
         $target->append_conf('postgresql.conf', "max_worker_processes = $slots\n");
         $target->restart;
@@ -122,20 +123,19 @@ sub some_may_end_it {
     $source->safe_psql('pagila', 'CREATE SCHEMA shop; CREATE TABLE shop.item (id integer PRIMARY KEY); INSERT INTO shop.item VALUES (1);
         CREATE TABLE shop.more (id integer PRIMARY KEY)');
     my $run = 0;
-    for my $who ('ann', 'sally') {
-        for my $kind ('leader', 'worker') {
-            my $what = "$who ends a $kind of ann's";
-            $test->hold_at($kind eq 'leader' ? 'lock:1' : 'copy:1');
-            if ($run == 0) { $test->sql(q{SET ROLE ann; SELECT pagila_schedule('anns', '1 hour', 'source', schemas => '{shop}', workers => 2, force => true)}) }
-            else { $test->time_passes($kHour) }
-            my $pid = '';
-            ok(wait_until(sub { $pid = $test->sql("SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'pagila_repl $kind'
-                AND usename = 'ann' AND pid = ANY ('{@{[ join ',', $test->held ]}}')"); $pid ne '' }, 60), "$what: it works as ann");
-            is((sqlstates($target, [ 'SET ROLE bob', "SELECT pg_terminate_backend($pid)" ]))[1], '42501', "$what: another operator may not");
-            is($test->sql("SET ROLE $who; SELECT pg_terminate_backend($pid)"), 't', "$what: $who may");
-            $test->let_go;
-            $test->runs('anns', ++$run, $kind eq 'leader' ? 'aborted' : 'failed', "$what: the run ends");
-        }
+    for my $case (some_of(3, map { my $who = $_; map { [ $who, $_ ] } 'leader', 'worker' } 'ann', 'sally')) {
+        my ($who, $kind) = @$case;
+        my $what = "$who ends a $kind of ann's";
+        $test->hold_at($kind eq 'leader' ? 'lock:1' : 'copy:1');
+        if ($run == 0) { $test->sql(q{SET ROLE ann; SELECT pagila_schedule('anns', '1 hour', 'source', schemas => '{shop}', workers => 2, force => true)}) }
+        else { $test->time_passes($kHour) }
+        my $pid = '';
+        ok(wait_until(sub { $pid = $test->sql("SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'pagila_repl $kind'
+            AND usename = 'ann' AND pid = ANY ('{@{[ join ',', $test->held ]}}')"); $pid ne '' }, 60), "$what: it works as ann");
+        is((sqlstates($target, [ 'SET ROLE bob', "SELECT pg_terminate_backend($pid)" ]))[1], '42501', "$what: another operator may not");
+        is($test->sql("SET ROLE $who; SELECT pg_terminate_backend($pid)"), 't', "$what: $who may");
+        $test->let_go;
+        $test->runs('anns', ++$run, $kind eq 'leader' ? 'aborted' : 'failed', "$what: the run ends");
     }
     $test->time_passes($kHour);
     $test->runs('anns', ++$run, 'succeeded', 'the next run needs no help');

@@ -184,7 +184,7 @@ loads('a first copy', $old);
 }
 
 # The stage goes away.
-for my $site ('rows', 'index', 'constraint') {
+for my $site (some_of(2, 'rows', 'index', 'constraint')) {
     my $before = content($node);
     my $run = hold($site, $new);
     my $stage = value('SELECT schema_name FROM pagila_repl.leftover');
@@ -197,8 +197,8 @@ for my $site ('rows', 'index', 'constraint') {
 }
 
 # Something in the stage goes away.
-for my $case ([ 'rows', 'TABLE %s.item CASCADE' ], [ 'index', 'TABLE %s.sale' ], [ 'constraint', 'TABLE %s.item CASCADE' ],
-    [ 'analyze', 'VIEW %s.items' ], [ 'analyze', 'FUNCTION %s.twice' ]) {
+for my $case (some_of(2, [ 'rows', 'TABLE %s.item CASCADE' ], [ 'index', 'TABLE %s.sale' ], [ 'constraint', 'TABLE %s.item CASCADE' ],
+    [ 'analyze', 'VIEW %s.items' ], [ 'analyze', 'FUNCTION %s.twice' ])) {
     my ($site, $drop) = @$case;
     my $what = sprintf("%s: DROP $drop", $site, 'stage');
     my $before = content($node);
@@ -258,25 +258,28 @@ for my $change ('ALTER SCHEMA shop RENAME TO moved', 'ALTER SCHEMA shop RENAME T
             qr/publication of schema shop in publication p/ ],
         [ 'column', 'ALTER TABLE outside.kept ADD item shop.item', 'ALTER TABLE outside.kept DROP item',
             qr/column item of table outside\.kept/ ]);
+    my %is_compared = map { $_->[0] => 1 } some_of(3, @cases);
     for my $case (@cases) {
         my ($what, $make, $drop, $named, $dumped) = @$case;
         value($make);
-        my $before = content($node);
+        my $before = $is_compared{$what} ? content($node) : '';
         my ($state, $err) = fails($new);
         is($state, '2BP01', "$what: refused");
         like($err, $named, "$what: named");
-        is_unchanged($node, $before, $what);
+        is_unchanged($node, $before, $what) if $before;
         if ($dumped) {
             loads("$what: dropped on request", $new, on_dependents => "'drop'");
             like(last_run($node, 'message'), qr/dropped: $named/, "$what: named in the message");
-            like($before, $dumped, "$what: was there");
-            unlike(content($node), $dumped, "$what: is gone");
+            if ($before) {
+                like($before, $dumped, "$what: was there");
+                unlike(content($node), $dumped, "$what: is gone");
+            }
             loads("$what: the former copy again", $old);
         } else {
             ($state, $err) = fails($new, on_dependents => "'drop'");
             is($state, '2BP01', "$what: not dropped on request either");
             like($err, $named, "$what: named again");
-            is_unchanged($node, $before, "$what, on request");
+            is_unchanged($node, $before, "$what, on request") if $before;
             value($drop);
         }
     }

@@ -180,7 +180,7 @@ replicate('under real names', 'succeeded');
 goes_unseen('under real names');
 
 my $dir = PostgreSQL::Test::Utils::tempdir;
-for my $options ([], ['--load-via-partition-root'], ['--rows-per-insert=7'], ['--load-via-partition-root', '--inserts']) {
+for my $options (some_of(3, [], ['--load-via-partition-root'], ['--rows-per-insert=7'], ['--load-via-partition-root', '--inserts'])) {
     my $what = "a load @$options";
     write_file("$dir/hr.sql", dump_text($source, 'pagila', '--schema=hr', @$options));
     my ($out, $err) = run_sql($target, load_sql("$dir/hr.sql", undef));

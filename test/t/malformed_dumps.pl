@@ -292,6 +292,7 @@ loads(row => 'M20', what => 'some columns only', data => dump_of("COPY shop.item
     gives => [ [ $items, '7||none' ] ]);
 
 for my $case (
+    some_of 2,
     [ 'csv', 'WITH (FORMAT csv)', qq{1,one,"first"\n2,two,second\n} ],
     [ 'csv, old way of writing it', 'WITH CSV HEADER DELIMITER AS \';\'',
         qq{id;name;note\n1;one;first\n2;"two";second\n} ],
@@ -337,7 +338,7 @@ ok(!-e "$dir/program" && !-e "$dir/out", 'no COPY of a dump ran a program or wro
 # What psql would do, and what is not a plain dump of one database
 #
 
-for my $command ("\\! touch $dir/shell", "\\i $dir/schema_1.sql", "\\ir x.sql", "\\copy shop.item from '/etc/hostname'",
+for my $command (some_of 4, "\\! touch $dir/shell", "\\i $dir/schema_1.sql", "\\ir x.sql", "\\copy shop.item from '/etc/hostname'",
     '\\connect postgres', '\\c', '\\o /dev/null', '\\setenv A B', '\\if true', '\\restrict', '\\restrict a b',
     '\\restrict two-parts', '\\unrestrict never', "\\restrict ab\n\\restrict ab", "\\restrict ab\n\\unrestrict cd") {
     my $line = $after_shape + lines($command);
@@ -391,7 +392,7 @@ rejects(row => 'M31', what => 'directory format', paths => [ dumped('-Fd') ], st
 rejects(row => 'M32', what => 'tar format', paths => [ dumped('-Ft') ], state => '0A000',
     says => qr/HINT:.*pg_restore/);
 rejects(row => 'M33', what => 'gzip', paths => [ dumped('-Fp', '-Z1') ], state => '0A000', says => qr/HINT:.*gunzip/);
-for my $case ([ 'zstd', "\x28\xB5\x2F\xFD\x24\x05" ], [ 'xz', "\xFD7zXZ\0\0\x04" ], [ 'bzip2', 'BZh91AY&SY' ],
+for my $case (some_of 2, [ 'zstd', "\x28\xB5\x2F\xFD\x24\x05" ], [ 'xz', "\xFD7zXZ\0\0\x04" ], [ 'bzip2', 'BZh91AY&SY' ],
     [ 'lz4', "\x04\x22\x4D\x18\x64\x40" ], [ 'zip', "PK\x03\x04\x14\0" ]) {
     my ($what, $magic) = @$case;
     rejects(row => 'M34', what => $what, schema => $magic . "\x80\xFF" x 300, state => '0A000',
@@ -422,20 +423,20 @@ rejects(row => 'M38', what => 'a sequence of a schema of another version', state
 loads(row => 'M39', what => 'a setting of a newer server', says => qr/NOTICE:.*transaction_timeout/,
     schema => "SET transaction_timeout = 0;\n" . dump_of($shape), gives => [ [ $items, '' ] ]);
 for my $case (
-    (map { [ 'M39', 'a setting that is not pg_dump\'s', $_, '0A000' ] } "SET work_mem = '1GB'",
+    (map { [ 'M39', 'a setting that is not pg_dump\'s', $_, '0A000' ] } some_of 3, "SET work_mem = '1GB'",
         'SET session_replication_role = replica', 'SET ROLE postgres', 'SET no_such_thing = 1', 'RESET ALL',
         'SET LOCAL log_statement = none', "ALTER SYSTEM SET work_mem = '1GB'"),
-    (map { [ 'M40', 'transaction control', $_, '0A000' ] } 'BEGIN', 'START TRANSACTION', 'COMMIT', 'ROLLBACK',
+    (map { [ 'M40', 'transaction control', $_, '0A000' ] } some_of 4, 'BEGIN', 'START TRANSACTION', 'COMMIT', 'ROLLBACK',
         'SAVEPOINT s', 'RELEASE s', "PREPARE TRANSACTION 'x'", 'PREPARE p AS SELECT 1', 'EXECUTE p'),
-    (map { [ 'M41', 'code to run', $_, '0A000' ] } 'DO $$BEGIN END$$', 'CALL shop.p()', 'SELECT shop.f()',
+    (map { [ 'M41', 'code to run', $_, '0A000' ] } some_of 4, 'DO $$BEGIN END$$', 'CALL shop.p()', 'SELECT shop.f()',
         'SELECT pg_catalog.pg_sleep(1)', "SELECT pg_catalog.set_config('role', 'postgres', false)",
         "SELECT pg_catalog.setval('shop.s', 1), shop.f()", 'VALUES (1)', 'TABLE shop.item',
         'INSERT INTO shop.item SELECT 1', 'UPDATE shop.item SET id = 1', 'DELETE FROM shop.item',
         'CREATE TABLE shop.t AS SELECT 1', 'CREATE ROLE someone', 'CREATE TABLESPACE t LOCATION \'/x\'',
         'DROP TABLE shop.item', 'TRUNCATE shop.item', 'VACUUM', 'CREATE DATABASE d', 'LOAD \'x\'', 'CHECKPOINT'),
-    (map { [ 'M44', 'a session command', $_, '0A000' ] } 'LOCK TABLE shop.item', 'LISTEN x', 'UNLISTEN x', 'NOTIFY x',
+    (map { [ 'M44', 'a session command', $_, '0A000' ] } some_of 3, 'LOCK TABLE shop.item', 'LISTEN x', 'UNLISTEN x', 'NOTIFY x',
         'DISCARD ALL', 'SELECT pg_catalog.pg_advisory_unlock_all()'),
-    (map { [ 'M45', 'a large object', $_, '0A000' ] } "SELECT pg_catalog.lo_create('1')",
+    (map { [ 'M45', 'a large object', $_, '0A000' ] } some_of 3, "SELECT pg_catalog.lo_create('1')",
         "SELECT pg_catalog.lo_open('1', 131072)", 'ALTER LARGE OBJECT 1 OWNER TO postgres',
         'GRANT SELECT ON LARGE OBJECT 1 TO postgres'),
 ) {
@@ -508,7 +509,7 @@ for my $case (
     [ 'M47', 'a symbolic link', "$dir/link", '42809' ],
     [ 'M48', 'a directory', "$dir/folder", '42809' ],
     [ 'M49', 'a FIFO that nobody writes to', "$dir/fifo", '42809' ],
-    (map { [ 'M50', "the device or kernel file $_", $_, '42809' ] } '/dev/null', '/dev/zero', '/proc/version',
+    (map { [ 'M50', "the device or kernel file $_", $_, '42809' ] } some_of 3, '/dev/null', '/dev/zero', '/proc/version',
         '/proc/self/environ', '/proc/self/mem', grep { -e } '/sys/kernel/mm/transparent_hugepage/enabled'),
     [ 'M51', 'a relative path', 'good.sql', '22023' ],
     [ 'M51', 'a path with ".."', "$dir/folder/../good.sql", '22023' ],
@@ -533,7 +534,7 @@ rejects(row => 'M55', what => 'the same file twice', paths => [ $good, $good ], 
 rejects(row => 'M55', what => 'the same file by another name', paths => [ $good, "$dir/same" ], state => '22023');
 my $recorded_path = q{
 SELECT encode(convert_to(data_file, 'UTF8'), 'hex') FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1};
-for my $case ([ 'a newline', "two\nlines" ], [ 'a percent sign', '100%s %n %m' ], [ 'quotes', q{it's "this"} ],
+for my $case (some_of 2, [ 'a newline', "two\nlines" ], [ 'a percent sign', '100%s %n %m' ], [ 'quotes', q{it's "this"} ],
     [ 'backslashes', 'a\\b' ], [ 'other characters', "\xC3\xA9t\xC3\xA9 \xF0\x9F\x90\x98" ]) {
     my ($what, $name) = @$case;
     my $path = write_file("$dir/$name", data_of($rows));
@@ -630,23 +631,20 @@ sub overwrite {
 
 # Longer than any buffer, so that some of it is read before the change and some after: read 4 is the data file's first.
 my $long_rows = join('', map { "$_\tname $_\tnote\n" } 1 .. 30000);
-for my $site ('read:5', 'shape:1', 'copy:1') {
-    for my $change (
-        [ 'overwritten in place', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr)) } ],
-        [ 'overwritten in place with its old time', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr),
-            time => 1) } ],
-        [ 'truncated', sub { truncate($_[0], 2000) } ],
-        [ 'truncated to nothing', sub { truncate($_[0], 0) } ],
-        [ 'appended to', sub { append_to_file($_[0], "-- more\n") } ],
-    ) {
-        my ($what, $meanwhile) = @$change;
-        my $data = write_file("$dir/changing.sql", data_of($long_rows));
-        subtest "M53: the data file is $what at $site" => sub {
-            my ($status, $state) = changed_during_run($site, sub { $meanwhile->($data) }, $good, $data);
-            is("$status $state", 'failed 55000', 'rejected as changed');
-            is((call('SELECT'))[2], $target, 'same relations, no residue');
-        };
-    }
+my @file_changes = (
+    [ 'overwritten in place', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr)) } ],
+    [ 'overwritten in place with its old time', sub { overwrite($_[0], data_of($long_rows =~ s/note/etno/gr), time => 1) } ],
+    [ 'truncated', sub { truncate($_[0], 2000) } ],
+    [ 'truncated to nothing', sub { truncate($_[0], 0) } ],
+    [ 'appended to', sub { append_to_file($_[0], "-- more\n") } ]);
+for my $case (some_of(3, map { my $site = $_; map { [ $site, @$_ ] } @file_changes } 'read:5', 'shape:1', 'copy:1')) {
+    my ($site, $what, $meanwhile) = @$case;
+    my $data = write_file("$dir/changing.sql", data_of($long_rows));
+    subtest "M53: the data file is $what at $site" => sub {
+        my ($status, $state) = changed_during_run($site, sub { $meanwhile->($data) }, $good, $data);
+        is("$status $state", 'failed 55000', 'rejected as changed');
+        is((call('SELECT'))[2], $target, 'same relations, no residue');
+    };
 }
 is_unchanged($node, $before, 'M53');
 no_residue($node, 'M53');
@@ -679,13 +677,13 @@ undef $_ for $before, $target;
 
 my $data = write_file("$dir/data.sql", data_of($rows));
 # The heads of both files, then each file, then the rows again.
-for my $nth (1 .. 5) {
+for my $nth (some_of(2, 1 .. 5)) {
     set_fault($node, "read:$nth:eio");
     rejects(row => 'M57', what => "the disk fails at read $nth", paths => [ $good, $data ],
         options => { force => 'true' },
         state => '58030', says => qr/could not read dump file .*Input\/output error/);
 }
-for my $nth (1, 4, 5) {
+for my $nth (some_of(2, 1, 4, 5)) {
     set_fault($node, "read:$nth:stall");
     my ($printed, $err) = call("SET statement_timeout = '500ms';\n" . load_sql($good, $data, force => 'true'));
     subtest "M57: read $nth never ends" => sub {
@@ -717,25 +715,27 @@ my $baseline = peak_memory('end:1', $good, $malformed);
 note "a leader that rejects a small file: $baseline kB";
 
 my $huge = "$dir/huge.sql";
-my $field_bytes = 900 * 1024 * 1024;
+# A field may have almost 1 GB.
+my $field_size = is_long() ? 900 : 200;
+my $field_bytes = $field_size * 1024 * 1024;
 open(my $out, '>:raw', $huge) or die "$huge: $!";
 print $out $head, $copy, "1\tone\t";
 my $piece = 'x' x (1024 * 1024);
-print $out $piece for 1 .. 900;
+print $out $piece for 1 .. $field_size;
 my $end_of_field = tell $out;
 print $out "\n\\.\n$tail";
 close $out or die "$huge: $!";
-# Compressing 900 MB of text is no concern here.
+# Compressing so much text is no concern here.
 my $external = write_file("$dir/external.sql", dump_of($shape,
     "ALTER TABLE ONLY shop.item ALTER COLUMN note SET STORAGE EXTERNAL;\n"));
-loads(row => 'M17', what => 'a field of 900 MB', paths => [ $external, $huge ], options => { verify => q{'counts'} },
+loads(row => 'M17', what => "a field of $field_size MB", paths => [ $external, $huge ], options => { verify => q{'counts'} },
     gives => [ [ "SELECT octet_length(note), left(note, 3), right(note, 3) FROM shop.item", "$field_bytes|xxx|xxx" ] ]);
 target_is_loaded();
 $before = content($node);
 
 open($out, '+<:raw', $huge) or die "$huge: $!";
 seek($out, $end_of_field, 0);
-print $out $piece for 1 .. 125;
+print $out $piece for $field_size + 1 .. 1025;
 print $out "\n\\.\n$tail";
 close $out or die "$huge: $!";
 subtest 'M16: a line of more than 1 GB' => sub {

@@ -1,5 +1,5 @@
 # A load takes as much memory for a large file as for a small one: below 64 MB in every process of it.
-# PR_BIG_BYTES is the size of the generated data file, 300M if unset.
+# PR_BIG_BYTES is the size of the generated data file, 100M if unset, 300M in a long test.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $size = $ENV{PR_BIG_BYTES} || '300M';
+my $size = $ENV{PR_BIG_BYTES} || (is_long() ? '300M' : '100M');
 my $limit = 64 * 1024;  # kB
 
 # What a process has touched of the shared buffers counts for it too, so there are few.
@@ -22,7 +22,7 @@ watch_load("a dump of $size", "$dir/schema.sql", "$dir/data.sql");
 unlink "$dir/data.sql";
 
 # Each row a statement of its own.
-my $inserts = 300_000;
+my $inserts = is_long() ? 300_000 : 60_000;
 open(my $dump, '>', "$dir/inserts.sql") or die "$dir/inserts.sql: $!";
 print $dump "CREATE SCHEMA many;\nCREATE TABLE many.rows (number integer, word text);\n";
 print $dump "INSERT INTO many.rows (number, word) VALUES ($_, 'the word that comes with number $_');\n" for 1 .. $inserts;

@@ -266,11 +266,12 @@ add_source($target, 'neighbour', port => $target->port, server => { dbname => 'p
 is(found('same database', server => 'neighbour'), 'ok||the source is another database', 'another database of this server');
 
 on_source('CREATE UNLOGGED TABLE shop.loose (i int)');
-add_source($source, 'replica', port => 1);
 $source->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('preflight_standby');
 $standby->init_from_backup($source, 'base', has_streaming => 1);
 $standby->start;
+# After the backup, so that there is WAL to wait for.
+add_source($source, 'replica', port => 1);
 $source->wait_for_catchup($standby, 'replay', $source->lsn('insert'));
 add_source($target, 'standby', port => $standby->port);
 like(found('recovery', server => 'standby'), qr/^warning\|\|the source is a standby/, 'a standby may be copied');

@@ -20,7 +20,7 @@ sub progress { my ($columns) = @_; return (run_sql($target, "SELECT $columns FRO
 sub a_pull_in_each_phase {
     is(progress('count(*)'), '0', 'nothing is under way');
     my %phases = ('connect:1' => 'connect', 'shape:1' => 'shape', 'index:1' => 'rows', 'sequence:1' => 'sequences', 'publish:1' => 'publish');
-    for my $point (sort keys %phases) {
+    for my $point (some_of(2, sort keys %phases)) {
         $test->hold("progress at $point", $point, workers => 1, wait => 'false', force => 'true');
         is(progress("run_id = (SELECT max(run_id) FROM pagila_repl.run), owner = session_user, phase, leader_pid = (SELECT pid FROM pg_stat_activity
             WHERE backend_type = 'pagila_repl leader'), elapsed BETWEEN '0' AND '1 hour'"), "t|t|$phases{$point}|t|t", "$point: whose it is, and how far");

@@ -47,7 +47,7 @@ my $shape = q{CREATE SCHEMA "tr\u00e8s"; CREATE TABLE "tr\u00e8s"."fa\u00e7ade" 
   CREATE INDEX ON "tr\u00e8s"."fa\u00e7ade" ("\u00e9t\u00e9")} =~ s/\\u00(..)/chr(0xc0 | hex($1) >> 6) . chr(0x80 | hex($1) & 0x3f)/ger;
 my $insert = "INSERT INTO \"tr\xc3\xa8s\".\"fa\xc3\xa7ade\"";
 
-for my $case ([ 'latin_to_utf', 'LATIN1', 'UTF8' ], [ 'utf_to_latin', 'UTF8', 'LATIN1' ], [ 'latin9_to_utf', 'LATIN9', 'UTF8' ]) {
+for my $case (some_of(2, [ 'utf_to_latin', 'UTF8', 'LATIN1' ], [ 'latin_to_utf', 'LATIN1', 'UTF8' ], [ 'latin9_to_utf', 'LATIN9', 'UTF8' ])) {
     my ($db, $there, $here) = @$case;
     my $what = "$there to $here";
     new_databases($db, $there, $here);

@@ -30,7 +30,7 @@ sub functions_that_lie {
         [ 'sizes beyond all', 'pg_relation_size(regclass)', '9223372036854775807', undef ],
         [ 'a version that is no number', 'current_setting(text)', q{'150000; DROP SCHEMA bank CASCADE'}, '08P01' ],
         [ 'a version beyond all', 'current_setting(text)', q{'99999999999999999999'}, '08P01' ]);
-    for my $lie (@lies) {
+    for my $lie (some_of(2, @lies)) {
         my ($what, $function, $answer, $sqlstate) = @$lie;
         my $honest = $source->safe_psql('pagila', "SELECT pg_get_functiondef('pg_catalog.$function'::regprocedure)");
         # Only the body is another.

@@ -21,26 +21,29 @@ sub after_the_snapshot {
         rewritten => 'ALTER TABLE bank.transfer ALTER note TYPE varchar(500), ALTER sender TYPE bigint',
         dropped => 'DROP TABLE bank.transfer',
         'emptied in a partition' => 'TRUNCATE bank.event_2022');
+    my @cases;
     for my $point (qw(fingerprint:1 shape:1 copy:1 rows:1 verify:1)) {
-        for my $change ($point =~ /fingerprint/ ? 'truncated' : sort keys %changes) {
-            for my $workers ($change eq 'truncated' && $point =~ /copy|rows/ ? (1, 2) : 2) {
-                my $what = "table $change at $point, $workers workers";
-                $test->hold($what, $point, workers => $workers);
-                # Which is the source as the pull sees it: nobody else writes.
-                my $copy = copy_of($source);
-                my $other = $source->background_psql('pagila', on_error_stop => 0);
-                $other->query_until(qr/asked/, "BEGIN;\n\\echo asked\n$changes{$change};\n\\echo changed\n");
-                ok(wait_until(sub { waits_for_lock() == 1 }, 20), "$what: who wants to do it waits");
-                $test->let_go;
-                $test->is_over_within($what, 60);
-                $other->query_until(qr/changed/, '');
-                $other->query_safe('ROLLBACK');
-                $other->quit;
-                my $status = $test->is_whole($what, '55P03', copies => [$copy]);
-                # One process has all the locks already.
-                is($status, 'succeeded', "$what: nothing stands in the way") if $workers == 1;
-            }
+        for my $change ($point =~ /fingerprint/ ? 'truncated' : reverse sort keys %changes) {
+            push @cases, map { [ $point, $change, $_ ] } $change eq 'truncated' && $point =~ /copy|rows/ ? (2, 1) : 2;
         }
+    }
+    for my $case (some_of(6, @cases)) {
+        my ($point, $change, $workers) = @$case;
+        my $what = "table $change at $point, $workers workers";
+        $test->hold($what, $point, workers => $workers);
+        # Which is the source as the pull sees it: nobody else writes.
+        my $copy = copy_of($source);
+        my $other = $source->background_psql('pagila', on_error_stop => 0);
+        $other->query_until(qr/asked/, "BEGIN;\n\\echo asked\n$changes{$change};\n\\echo changed\n");
+        ok(wait_until(sub { waits_for_lock() == 1 }, 20), "$what: who wants to do it waits");
+        $test->let_go;
+        $test->is_over_within($what, 60);
+        $other->query_until(qr/changed/, '');
+        $other->query_safe('ROLLBACK');
+        $other->quit;
+        my $status = $test->is_whole($what, '55P03', copies => [$copy]);
+        # One process has all the locks already.
+        is($status, 'succeeded', "$what: nothing stands in the way") if $workers == 1;
     }
     $test->heals('after the snapshot');
     return;
@@ -64,12 +67,14 @@ sub between_reading_and_locking {
         'a partition comes' => q{CREATE TABLE bank.event_2024 PARTITION OF bank.event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')},
         'a partition goes' => 'DROP TABLE IF EXISTS bank.event_2024',
         'a schema comes' => 'CREATE SCHEMA branch; CREATE TABLE branch.t AS SELECT 1 AS i');
-    for my $change ('a column is dropped', 'a table is created', 'a table is renamed', 'a table is dropped',
-        'a table is replaced by one of its name', 'a table is emptied', 'a partition comes', 'a partition goes', 'a schema comes') {
+    my @order = ('a column is dropped', 'a table is created', 'a table is renamed', 'a table is dropped',
+        'a table is replaced by one of its name', 'a table is emptied', 'a partition comes', 'a partition goes', 'a schema comes');
+    my %is_tried = map { $_ => 1 } some_of(3, @order);
+    for my $change (@order) {
         $what = "$change between reading the catalog and locking";
-        $test->hold($what, 'snapshot:1');
+        $test->hold($what, 'snapshot:1') if $is_tried{$change};
         $source->safe_psql('pagila', $changes{$change});
-        $test->succeeds($what);
+        $test->succeeds($what) if $is_tried{$change};
     }
 
     $what = 'tables change all the time';

@@ -18,7 +18,7 @@ source_restarts();
 $test->done;
 
 sub source_killed {
-    for my $point (qw(snapshot:1 fingerprint:1 shape:1 copy:1 copy:4 rows:1 index:1 verify:1)) {
+    for my $point (some_of(4, qw(snapshot:1 fingerprint:1 shape:1 copy:1 copy:4 rows:1 index:1 verify:1))) {
         my $what = "source killed at $point";
         $test->hold($what, $point);
         $source->stop('immediate');
@@ -28,7 +28,7 @@ sub source_killed {
         $test->heals($what);
     }
     # All is known by then.
-    for my $point (qw(sequence:1 publish:1)) {
+    for my $point (some_of(2, qw(sequence:1 publish:1))) {
         my $what = "source killed at $point";
         $test->hold($what, $point);
         my $copy = copy_of($source);
@@ -41,7 +41,7 @@ sub source_killed {
 
 # It is back at once, but the snapshot is gone, and what is there now is something else.
 sub source_restarts {
-    for my $point (qw(shape:1 copy:1 rows:2)) {
+    for my $point (some_of(3, qw(copy:1 shape:1 rows:2))) {
         my $what = "source restarts at $point";
         $test->hold($what, $point);
         $source->restart('immediate');

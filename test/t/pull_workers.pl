@@ -20,28 +20,27 @@ $test->done;
 
 # Whichever process it is, the others stop too.
 sub cancelled_or_terminated {
-    for my $point (qw(copy:1 rows:2 index:1 verify:1)) {
-        for my $how ('cancel', 'terminate') {
-            my $what = "worker at $point: $how";
-            my ($pid) = $test->hold($what, $point);
-            isnt($pid, leader_pid($target), "$what: it is a worker");
-            is($target->safe_psql('pagila', "SELECT pg_${how}_backend($pid)"), 't', "$what: told so");
-            # The others are held still, so they end because they are told to.
-            $test->is_over_within($what, 20);
-            my $status = last_run($target, 'status');
-            $test->fails($what, $how eq 'cancel' ? '57014' : '57P01', status => $status);
-            like($status, qr/^(failed|cancelled|aborted)$/, "$what: $status");
-        }
+    my $each_way = sub { map { my $point = $_; map { [ $point, $_ ] } 'cancel', 'terminate' } @_ };
+    for my $case (some_of(5, $each_way->(qw(copy:1 rows:2 index:1 verify:1)))) {
+        my ($point, $how) = @$case;
+        my $what = "worker at $point: $how";
+        my ($pid) = $test->hold($what, $point);
+        isnt($pid, leader_pid($target), "$what: it is a worker");
+        is($target->safe_psql('pagila', "SELECT pg_${how}_backend($pid)"), 't', "$what: told so");
+        # The others are held still, so they end because they are told to.
+        $test->is_over_within($what, 20);
+        my $status = last_run($target, 'status');
+        $test->fails($what, $how eq 'cancel' ? '57014' : '57P01', status => $status);
+        like($status, qr/^(failed|cancelled|aborted)$/, "$what: $status");
     }
-    for my $point (qw(snapshot:1 shape:1 copy:1 index:1 verify:1 sequence:1 publish:1)) {
-        for my $how ('cancel', 'terminate') {
-            my $what = "leader while a process is at $point: $how";
-            $test->hold($what, $point);
-            my $leader = leader_pid($target);
-            $target->safe_psql('pagila', "SELECT pg_${how}_backend($leader)");
-            $test->is_over_within($what, 20);
-            $test->fails($what, $how eq 'cancel' ? '57014' : '57P01', status => $how eq 'cancel' ? 'cancelled' : 'aborted');
-        }
+    for my $case (some_of(5, $each_way->(qw(snapshot:1 shape:1 copy:1 index:1 verify:1 sequence:1 publish:1)))) {
+        my ($point, $how) = @$case;
+        my $what = "leader while a process is at $point: $how";
+        $test->hold($what, $point);
+        my $leader = leader_pid($target);
+        $target->safe_psql('pagila', "SELECT pg_${how}_backend($leader)");
+        $test->is_over_within($what, 20);
+        $test->fails($what, $how eq 'cancel' ? '57014' : '57P01', status => $how eq 'cancel' ? 'cancelled' : 'aborted');
     }
     $test->heals('workers stopped');
     return;
@@ -49,7 +48,7 @@ sub cancelled_or_terminated {
 
 # The server restarts all its processes after that.
 sub killed {
-    for my $point (qw(copy:1 rows:1 index:1 verify:1)) {
+    for my $point (some_of(4, qw(copy:1 rows:1 index:1 verify:1))) {
         my $what = "worker killed at $point";
         my ($pid) = $test->hold($what, $point);
         kill 'KILL', $pid;
@@ -70,18 +69,17 @@ sub killed {
 
 # An administrator of the source ends a session of the pull, or cancels what it does.
 sub source_sessions_ended {
-    for my $point (qw(shape:1 copy:1 rows:1 verify:1)) {
-        for my $whose ('leader', 'worker') {
-            next if $point eq 'shape:1' && $whose eq 'worker';
-            my $what = "session of the $whose on the source terminated at $point";
-            $test->hold($what, $point);
-            my $sessions = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE '%$whose%'"
-              . " AND application_name LIKE 'pagila_repl:%'";
-            cmp_ok($source->safe_psql('postgres', $sessions), '>', 0, "$what: there was one");
-            # A worker that has done its part does not miss it.
-            my $status = $test->is_whole($what, [ '57P01', '08006' ]);
-            is($status, 'failed', "$what: it is missed") if $whose eq 'leader';
-        }
+    my @sessions = ([ 'shape:1', 'leader' ], map { my $point = $_; map { [ $point, $_ ] } 'leader', 'worker' } qw(copy:1 rows:1 verify:1));
+    for my $session (some_of(4, @sessions)) {
+        my ($point, $whose) = @$session;
+        my $what = "session of the $whose on the source terminated at $point";
+        $test->hold($what, $point);
+        my $sessions = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE '%$whose%'"
+          . " AND application_name LIKE 'pagila_repl:%'";
+        cmp_ok($source->safe_psql('postgres', $sessions), '>', 0, "$what: there was one");
+        # A worker that has done its part does not miss it.
+        my $status = $test->is_whole($what, [ '57P01', '08006' ]);
+        is($status, 'failed', "$what: it is missed") if $whose eq 'leader';
     }
     $test->heals('sessions ended');
     return;
@@ -92,7 +90,7 @@ sub no_slots {
     # Beside them one is left for the launcher of jobs, and one for a scheduler.
     my %slots = ('no leader' => 1, 'the leader alone' => 2, 'none for workers' => 4, 'one worker' => 5, 'all' => 6);
     my %started = ('the leader alone' => 0, 'none for workers' => 0, 'one worker' => 1);
-    for my $left ('one worker', 'none for workers', 'the leader alone', 'no leader', 'all') {
+    for my $left (some_of(2, 'no leader', 'none for workers', 'one worker', 'the leader alone', 'all')) {
         my $what = "background worker slots: $left";
         $target->adjust_conf('postgresql.conf', 'max_worker_processes', $slots{$left});
         $target->restart;
@@ -118,21 +116,21 @@ sub no_slots {
 sub no_connections {
     $source->safe_psql('pagila', 'CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader');
     $target->safe_psql('pagila', 'ALTER USER MAPPING FOR CURRENT_USER SERVER source OPTIONS (SET user $$reader$$)');
-    for my $limited ('ROLE reader', 'DATABASE pagila') {
-        for my $limit (4, 3, 2, 1, 0) {
-            my $what = "$limited may have $limit connections";
-            $source->safe_psql('pagila', "ALTER $limited CONNECTION LIMIT $limit");
-            $test->change_source;
-            $test->start;
-            $test->is_over_within($what, 60);
-            my $message = last_run($target, 'message');
-            # The leader and pg_dump need one each at the same time.
-            if ($limit >= 2) {
-                $test->succeeds($what);
-                like($message, qr/no connection for/, "$what: it is said") if $limit == 2;
-            } else {
-                $test->fails($what, '53300');
-            }
+    my @limits = map { my $limited = $_; map { [ $limited, $_ ] } 2, 1, 0, 3, 4 } 'ROLE reader', 'DATABASE pagila';
+    for my $case (some_of(3, @limits)) {
+        my ($limited, $limit) = @$case;
+        my $what = "$limited may have $limit connections";
+        $source->safe_psql('pagila', "ALTER $limited CONNECTION LIMIT $limit");
+        $test->change_source;
+        $test->start;
+        $test->is_over_within($what, 60);
+        my $message = last_run($target, 'message');
+        # The leader and pg_dump need one each at the same time.
+        if ($limit >= 2) {
+            $test->succeeds($what);
+            like($message, qr/no connection for/, "$what: it is said") if $limit == 2;
+        } else {
+            $test->fails($what, '53300');
         }
         $source->safe_psql('pagila', "ALTER $limited CONNECTION LIMIT -1");
     }

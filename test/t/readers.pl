@@ -1,5 +1,5 @@
 # Readers while the target is loaded again and again: never an error, never an empty, half-loaded or mixed answer.
-# PR_READS says how many reads there are to be at least in each of two modes, 1,500 if nobody does.
+# PR_READS says how many reads there are to be at least in each of two modes, 300 if nobody does, 1,500 in a long test.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -9,9 +9,9 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $kReloads = 10;
-my $kReads = $ENV{PR_READS} // 1500;
-my $kSecondsPerRound = 10;
+my $kReloads = is_long() ? 10 : 3;
+my $kReads = $ENV{PR_READS} // (is_long() ? 1500 : 300);
+my $kSecondsPerRound = is_long() ? 10 : 4;
 
 my $node = new_node('readers', conf => "log_statement = none\nmax_connections = 30\n");
 my $dir = PostgreSQL::Test::Utils::tempdir;

@@ -8,8 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $kPulls = 6;
-my $kReads = 500;
+my $kPulls = is_long() ? 6 : 2;
+my $kReads = is_long() ? 500 : 100;
 
 my $pagila = pagila_dir();
 plan skip_all => 'the real Pagila is not beside the project' unless $pagila;

@@ -20,7 +20,18 @@ $test->done;
 # In the leader, while workers are held with locks on the stage; and in a worker.
 sub any_exception {
     my %states = (throw => 'XX000', bad_alloc => '53200', exception => 'XX000');
-    for my $action (sort keys %states) {
+    my @places = ('leader', 'copy', 'worker');
+    for my $case (some_of(4, map { my $action = $_; map { [ $action, $_ ] } @places } sort keys %states)) {
+        my ($action, $place) = @$case;
+        if ($place ne 'leader') {
+            my $what = "$action in a worker at $place";
+            $test->change_source;
+            set_fault($target, "$place:1:$action");
+            $test->start;
+            $test->is_over_within($what, 60);
+            $test->fails($what, $states{$action});
+            next;
+        }
         my $what = "$action in the leader while workers copy";
         my $stop = "$test->{dir}/stop";
         write_file($stop, '');
@@ -30,15 +41,6 @@ sub any_exception {
         unlink $stop, glob("$stop.*");
         $test->is_over_within($what, 60);
         $test->fails($what, $states{$action});
-
-        for my $point ('copy', 'worker') {
-            $what = "$action in a worker at $point";
-            $test->change_source;
-            set_fault($target, "$point:1:$action");
-            $test->start;
-            $test->is_over_within($what, 60);
-            $test->fails($what, $states{$action});
-        }
     }
     return;
 }
@@ -46,22 +48,22 @@ sub any_exception {
 # The first record of the end fails, as on a full disk, and the second is held.
 sub recorded_in_spite_of_signals {
     my %signals = (cancel => 'pg_cancel_backend', terminate => 'pg_terminate_backend');
-    for my $signal (sort keys %signals) {
-        for my $point ('record:1', 'record:1:enospc;record:2') {
-            my $what = "$signal while the end is recorded ($point)";
-            my ($pid) = $test->hold($what, "copy:1:error;$point");
-            is($pid, leader_pid($target), "$what: it is the leader");
-            is($target->safe_psql('pagila', "SELECT $signals{$signal}($pid)"), 't', "$what: told so");
-            if ($signal eq 'cancel') {
-                $test->fails($what, 'XX000');
-                next;
-            }
-            # Nothing but the record is waited for: what is left to drop, the next run drops.
-            $test->let_go;
-            $test->is_over_within($what, 20);
-            is(last_run($target, 'status, sqlstate'), 'failed|XX000', "$what: it is recorded");
-            $test->heals($what);
+    my @points = ('record:1', 'record:1:enospc;record:2');
+    for my $case (some_of(3, map { my $signal = $_; map { [ $signal, $_ ] } @points } sort keys %signals)) {
+        my ($signal, $point) = @$case;
+        my $what = "$signal while the end is recorded ($point)";
+        my ($pid) = $test->hold($what, "copy:1:error;$point");
+        is($pid, leader_pid($target), "$what: it is the leader");
+        is($target->safe_psql('pagila', "SELECT $signals{$signal}($pid)"), 't', "$what: told so");
+        if ($signal eq 'cancel') {
+            $test->fails($what, 'XX000');
+            next;
         }
+        # Nothing but the record is waited for: what is left to drop, the next run drops.
+        $test->let_go;
+        $test->is_over_within($what, 20);
+        is(last_run($target, 'status, sqlstate'), 'failed|XX000', "$what: it is recorded");
+        $test->heals($what);
     }
     return;
 }

@@ -103,8 +103,7 @@ run_file($target, 'loaded', 'prepare_database');
 set_up_badly($target, 'loaded');
 # From here on the source has what a copy goes without.
 run_file($source, 'pagila', 'left_out');
-# The second in the form of INSERTs.
-for my $form ([], [ '--column-inserts', '--rows-per-insert=7' ]) {
+for my $form (some_of(2, [ '--column-inserts', '--rows-per-insert=7' ], [])) {
     my $what = join(' ', 'load of pg_dump', @$form);
     system_or_bail('pg_dump', '--no-sync', '--encoding=UTF8', '--exclude-schema=pagila_repl', '-f', "$dir/dump.sql", @$form, $source->connstr('pagila'));
     my ($out, $err) = run_sql($target, load_sql("$dir/dump.sql", undef, force => 'true'), db => 'loaded');
