@@ -216,17 +216,18 @@ struct Moment {
   size_t count;
 };
 
-bool is_later(TransactionId transaction, const Moment &moment) {
+// Whether it had not ended at that moment. One from which there are frozen rows has committed, and nothing else may be known of it.
+bool is_later(TransactionId transaction, const Moment &moment, bool is_frozen = false) {
   if (!TransactionIdIsNormal(transaction)) return false;
   uint64 full = (moment.next & ~(uint64)UINT32_MAX) | transaction;
   if (full >= moment.next) full -= (uint64)UINT32_MAX + 1;
   if (full < moment.xmin) return false;
   if (full < moment.xmax && !std::binary_search(moment.running, moment.running + moment.count, full)) return false;
-  return TransactionIdDidCommit(transaction);
+  return is_frozen || TransactionIdDidCommit(transaction);
 }
 
 bool is_changed_later(HeapTupleHeader row, const Moment &moment) {
-  if (!HeapTupleHeaderXminFrozen(row) && is_later(HeapTupleHeaderGetXmin(row), moment)) return true;
+  if (is_later(HeapTupleHeaderGetRawXmin(row), moment, HeapTupleHeaderXminFrozen(row))) return true;
   if ((row->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask)) return false;
   return is_later(HeapTupleHeaderGetUpdateXid(row), moment);
 }
@@ -241,15 +242,15 @@ bool is_page_changed_later(Page page, const Moment &moment, bool was_whole) {
   return false;
 }
 
-// Server code: 1, 0, or -1 if it is not to be read as a whole and the map does not tell where to look.
+// Server code: 1, 0, or -1 if it is no heap, or is not to be read as a whole and the map does not tell where to look.
 int look_for_later_rows(Oid table, const char *map, Moment moment, bool by_map, bool was_whole) {
   Relation relation = open_if_kind(table, RELKIND_RELATION);
   if (relation == nullptr) return 0;
   int result = 0;
   MapState now = map_of(relation);
   bool map_tells = now.text != nullptr && strcmp(now.text, map) == 0;
-  if (by_map && !map_tells) result = -1;
-  if (relation->rd_rel->relam == HEAP_TABLE_AM_OID && result == 0) {
+  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID || (by_map && !map_tells)) result = -1;
+  if (result == 0) {
     moment.next = U64FromFullTransactionId(ReadNextFullTransactionId());
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     Buffer map_page = InvalidBuffer;

@@ -53,8 +53,8 @@ std::string text_of(Snapshot moment);
 
 // Whether a table has rows, or lacks rows, by transactions that the moment does not show and that have committed. Nobody else may
 // write to it meanwhile. Reads only pages whose bit in the visibility map has been cleared, if the map says by its file, blocks
-// and LSN that no bit has been set since the mark; else nothing is returned if `by_map`, or the whole table is read. If it was
-// whole, a place that a row has left and that has been cleaned up counts, too.
+// and LSN that no bit has been set since the mark; else nothing is returned if `by_map`, or the whole table is read. Nor is
+// anything of a table that is no heap. If it was whole, a place that a row has left and that has been cleaned up counts, too.
 std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map);
 
 // Last value and whether it was handed out, read from the sequence's page; nothing if it is no sequence (any more).

@@ -284,6 +284,14 @@ std::vector<Row> managed_content(const std::vector<std::string> &schemas) {
   });
 }
 
+bool is_same_since(const Row &row, const RowsMark &mark) {
+  Oid table = static_cast<Oid>(std::stoul(*row[0]));
+  std::optional<bool> changed = has_later_rows(table, mark, !mark.map.empty());
+  if (changed) return !*changed;
+  // Of what is no heap, only its rows tell.
+  return mark.map.empty() && is_ordinary_table(table) && read_content(table, true).hash == *row[3];
+}
+
 bool is_as_recorded(const Row &row) {
   Oid relation = static_cast<Oid>(std::stoul(*row[0]));
   std::optional<std::string> now = *row[1] == "t" ? sequence_state(relation) : frozen_state(relation);
@@ -319,9 +327,7 @@ void check_content_since(const std::vector<std::string> &schemas, const Drift &d
   for (const Row &row : managed_content(schemas)) {
     if (drift.altered.count(*row[0]) > 0 || drift.other_rows.count(*row[0]) > 0 || is_as_recorded(row)) continue;
     auto mark = drift.marks.find(*row[0]);
-    if (mark != drift.marks.end() &&
-        has_later_rows(static_cast<Oid>(std::stoul(*row[0])), mark->second, !mark->second.map.empty()) == false)
-      continue;
+    if (mark != drift.marks.end() && is_same_since(row, mark->second)) continue;
     throw Error("55P03", *row[4] + " was changed just now");
   }
 }
@@ -443,7 +449,7 @@ bool has_other_rows(const std::vector<std::string> &state, const std::string &mo
   if (!file) return false;  // dropped
   if (*file != state[2]) return true;
   RowsMark mark{state[4], state[3] == "whole", moment};
-  return has_later_rows(static_cast<Oid>(std::stoul(state[1])), mark, false).value_or(true);
+  return has_later_rows(static_cast<Oid>(std::stoul(state[1])), mark, false).value_or(false);
 }
 
 }  // namespace

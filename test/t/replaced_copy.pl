@@ -52,7 +52,7 @@ sub call_over_a_run {
 
 sub is_there { return $node->safe_psql('pagila', qq{SELECT count(*) FROM pg_namespace WHERE nspname = '$_[0]'}) }
 
-my %combinations = ('live.add(1000)' => [ {}, { subtransactions => 1 } ], 'live.rid(7)' => [ { vacuum => 1 }, { vacuum => 1, before => 'SELECT live.share(9)' } ],
+my %combinations = ('live.add(1000)' => [ { subtransactions => 1 }, {}, { vacuum => 1 } ], 'live.rid(7)' => [ { vacuum => 1 }, { vacuum => 1, before => 'SELECT live.share(9)' } ],
     'live.name(7)' => [ { subtransactions => 1 }, { before => 'SELECT live.share(9)' } ]);
 for my $statement (sort keys %combinations) {
     for my $how (some_of(2, @{ $combinations{$statement} })) {
