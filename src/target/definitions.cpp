@@ -10,7 +10,6 @@
 #include "target/definitions.hpp"
 
 #include <map>
-#include <set>
 
 #include "pg/spi.hpp"
 
@@ -130,10 +129,6 @@ SELECT c.relname,
          WHERE a.attrelid = c.oid AND a.attnum IN (i.indkey[0], i.indkey[1])) = '{classoid,objoid}'::name[]
  ORDER BY 1)";
 
-// Where publishing finds what depends on a schema.
-constexpr const char *kDependencies[] = {"pg_depend", "pg_namespace", "pg_publication_namespace", "pg_publication_rel",
-                                         "pg_subscription_rel"};
-
 struct Way {
   std::string catalog, catalog_oid, column;
   Value whole, whole_oid;
@@ -219,12 +214,7 @@ std::string notes_on_them(const std::vector<Row> &notes) {
   return all;
 }
 
-struct Definitions {
-  std::string sql;
-  std::vector<std::string> catalogs;
-};
-
-Definitions derive() {
+std::string derive() {
   std::string not_compared = array_literal({std::begin(kNotCompared), std::end(kNotCompared)});
   std::vector<Way> ways = find_ways(not_compared);
   std::vector<Row> notes = query(kNotes, {not_compared});
@@ -232,43 +222,31 @@ Definitions derive() {
       R"(NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                       WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'))";
 
-  Definitions definitions;
-  definitions.sql = "WITH in_schema (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM (" +
-                    objects_in_schemas(ways) + ") o (classid, objid, namespace)\n WHERE " + not_of_extension +
-                    "\n), in_no_schema AS (\nSELECT DISTINCT d.classid, d.objid FROM in_schema s"
-                    " JOIN pg_catalog.pg_depend d ON d.refclassid = s.classid AND d.refobjid = s.objid"
-                    " WHERE d.classid = ANY (" +
-                    catalogs_in_no_schema(ways) +
-                    ")\n), object (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM in_schema UNION ALL "
-                    "SELECT classid, objid, NULL FROM in_no_schema o WHERE " +
-                    not_of_extension + "\n), part (classid, objid, part_class, part, text) AS MATERIALIZED (\n" +
-                    rows_of(ways) +
-                    "\n), described (classid, objid, text) AS (\nSELECT classid, objid, text FROM part\nUNION ALL " +
-                    notes_on_them(notes) + R"(
+  return "WITH in_schema (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM (" + objects_in_schemas(ways) +
+         ") o (classid, objid, namespace)\n WHERE " + not_of_extension +
+         "\n), in_no_schema AS (\nSELECT DISTINCT d.classid, d.objid FROM in_schema s"
+         " JOIN pg_catalog.pg_depend d ON d.refclassid = s.classid AND d.refobjid = s.objid"
+         " WHERE d.classid = ANY (" +
+         catalogs_in_no_schema(ways) +
+         ")\n), object (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM in_schema UNION ALL "
+         "SELECT classid, objid, NULL FROM in_no_schema o WHERE " +
+         not_of_extension + "\n), part (classid, objid, part_class, part, text) AS MATERIALIZED (\n" + rows_of(ways) +
+         "\n), described (classid, objid, text) AS (\nSELECT classid, objid, text FROM part\nUNION ALL " +
+         notes_on_them(notes) + R"(
 )
 SELECT o.classid, o.objid, n.nspname AS schema_name,
        pg_catalog.md5(pg_catalog.string_agg(d.text, E'\n' ORDER BY d.text COLLATE pg_catalog."C")) AS hash
   FROM object o JOIN described d ON d.classid = o.classid AND d.objid = o.objid
        LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace
  GROUP BY o.classid, o.objid, n.nspname)";
-
-  std::set<std::string> catalogs(std::begin(kDependencies), std::end(kDependencies));
-  for (const Way &way : ways) catalogs.insert(way.catalog);
-  for (const Row &note : notes) catalogs.insert(*note[0]);
-  definitions.catalogs.assign(catalogs.begin(), catalogs.end());
-  return definitions;
-}
-
-const Definitions &definitions() {
-  // The catalogs of a server do not change while it runs.
-  static const Definitions derived = derive();
-  return derived;
 }
 
 }  // namespace
 
-const std::string &definitions_sql() { return definitions().sql; }
-
-const std::vector<std::string> &definition_catalogs() { return definitions().catalogs; }
+const std::string &definitions_sql() {
+  // The catalogs of a server do not change while it runs.
+  static const std::string derived = derive();
+  return derived;
+}
 
 }  // namespace pagila_repl

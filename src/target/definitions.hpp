@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace pagila_repl {
 
@@ -10,7 +9,5 @@ namespace pagila_repl {
 // and their like that are of their types but in no schema (schema_name is null). The hash knows no schema names, so a
 // stage has the hashes that it has once it is renamed. Evaluates nothing of a user's. Needs a transaction at first.
 const std::string &definitions_sql();
-// The catalogs, by name, whose rows that query may read, and those that tell what depends on it.
-const std::vector<std::string> &definition_catalogs();
 
 }  // namespace pagila_repl

@@ -184,6 +184,7 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   check_same_schemas(stage);
   check_shown_to_decoding(stage.stage_oids());
   LastLook seen = look(stage, options);
+  check_outward_keys(stage.referred, stage.stage_oids());
   locks.take(stage.live_oids());
   Snapshot locked = remember_moment();
   std::string moment = text_of(locked);
@@ -191,6 +192,7 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   check_nothing_changed_since(seen, stage);
   std::string lost = drop_what_is_allowed(seen.drift, options);
   swap_names(stage);
+  admit_outward_keys(stage.referred, stage.stage_oids());
   check_swapped(stage);
   record_swap(stage, seen, moment, record.id());
   record.succeeded(message + lost);

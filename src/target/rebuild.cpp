@@ -44,9 +44,11 @@ void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::
 
 }  // namespace
 
-void build(const std::vector<std::string> &statements, const std::string &tablespace) {
+void build(const std::vector<std::string> &statements, const std::string &tablespace, Oid table,
+           const std::vector<std::string> &stage_oids) {
   if (!tablespace.empty()) set_local("default_tablespace", tablespace);
   for (const std::string &statement : statements) execute(statement);
+  if (OidIsValid(table)) silence_outward_keys(table, stage_oids);
 }
 
 // What ALTER TABLE ... VALIDATE CONSTRAINT does once it has read the rows.
@@ -85,7 +87,7 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
       if (stripped.group != group) continue;
       if (group == Stripped::Group::index) check_disk_reserve();
       step(run, record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object,
-           [&] { build(stripped.create, stripped.tablespace); });
+           [&] { build(stripped.create, stripped.tablespace, stripped.table, stage.stage_oids()); });
       PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
     }
   });

@@ -8,8 +8,9 @@
 
 namespace pagila_repl {
 
-// Runs statements of Stripped::create within the caller's transaction.
-void build(const std::vector<std::string> &statements, const std::string &tablespace);
+// Runs statements of Stripped::create, about a table or, without one, a domain, within the caller's transaction.
+void build(const std::vector<std::string> &statements, const std::string &tablespace, Oid table,
+           const std::vector<std::string> &stage_oids);
 
 // Declares a foreign key valid that was added as NOT VALID: it holds on the source, in the snapshot that the rows are from.
 // Needs a transaction.

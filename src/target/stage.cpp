@@ -424,6 +424,7 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
   set_local("standard_conforming_strings", "on");
   carry_defaults(plan, stage.schemas, false);
   stage.runs_own_code = needs_real_names(stage.stage_oids());
+  stage.referred = find_referred_tables(stage.stage_oids());
   // The definitions are printed with the names that hold when they are run again.
   if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
   for (StagedSchema &schema : stage.schemas) {

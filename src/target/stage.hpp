@@ -10,6 +10,7 @@
 #include "core/run_options.hpp"
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
+#include "target/outward_keys.hpp"
 #include "target/schema_properties.hpp"
 #include "target/strip.hpp"
 
@@ -31,6 +32,7 @@ struct Stage {
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
+  ReferredTables referred;  // tables elsewhere that foreign keys of the stage refer to
   std::vector<std::string> remarks;  // what was skipped
   std::vector<std::string> objects;  // what the schemas hold once stripped, by catalog and OID, sorted
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
