@@ -17,7 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 void in_lock_tries(const LockTries &tries, const std::function<void(RelationLocks &)> &body) {
   RelationLocks locks;
-  std::string in_the_way;
+  std::string in_the_way, last_error;
+  bool is_last_try = false;
   Clock::time_point give_up = Clock::now() + std::chrono::milliseconds(tries.budget_ms);
   for (;;) {
     try {
@@ -28,16 +29,19 @@ void in_lock_tries(const LockTries &tries, const std::function<void(RelationLock
       });
     } catch (const Error &error) {
       if (!is_lock_failure(error.sqlstate)) throw;
+      last_error = error.message;
     }
-    // Whoever it was may be gone by now; then the one before it is named.
+    // Whoever it was may be gone by now: then there is one more try, and the one before it is named.
     std::string now = who_is_in_the_way(tries.schema_oids);
     if (!now.empty()) in_the_way = now;
-    if (Clock::now() >= give_up)
-      throw Error("55P03", "could not lock the schemas to replace within the swap budget",
-                  in_the_way.empty()
-                      ? "Other sessions held locks at every try for " + std::to_string(tries.budget_ms) + " ms."
-                      : in_the_way,
-                  "End these transactions, or raise pagila_repl.swap_budget.");
+    if (Clock::now() >= give_up) {
+      if (is_last_try || !now.empty())
+        throw Error("55P03", "could not lock the schemas to replace within the swap budget",
+                    in_the_way.empty() ? "After " + std::to_string(tries.budget_ms) + " ms: " + last_error + "."
+                                       : in_the_way,
+                    "End these transactions, or raise pagila_repl.swap_budget.");
+      is_last_try = true;
+    }
     locks.let_readers_pass();
   }
 }

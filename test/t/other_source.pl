@@ -33,7 +33,10 @@ $test->done;
 
 sub pull {
     my ($server, %options) = @_;
-    return run_sql($target, pull_sql($server, %options) =~ s/SELECT status/SELECT status, message/r);
+    my ($out, @more) = run_sql($target, pull_sql($server, %options) =~ s/SELECT status/SELECT status, message/r);
+    # What lacks fixes on this machine is not the matter.
+    $out =~ s/; libpq \S+ is older than .*$//;
+    return ($out, @more);
 }
 
 # The error, and that nothing else has happened.
