@@ -136,7 +136,7 @@ sub database_is_dumped {
 
 sub extension_is_dropped {
     my $drop = 'DROP EXTENSION pagila_repl CASCADE';
-    for my $point (some_of(2, 'shape:1', 'copy:1', 'publish:1')) {
+    for my $point (some_of(3, 'copy:1', 'shape:1', 'publish:1')) {
         $test->change_source;
         $test->hold_at($point);
         $test->time_passes(3600);
