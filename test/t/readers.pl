@@ -1,5 +1,6 @@
 # Readers while the target is loaded again and again: never an error, never an empty, half-loaded or mixed answer.
-# PR_READS says how many reads there are to be at least in each of two modes, 300 if nobody does, 1,500 in a long test.
+# PR_READS says how many reads there are to be at least in each of two modes, 300 if nobody does, 1,500 in a long test; PR_RELOADS
+# how many reloads, 3 or 10.
 use strict;
 use warnings;
 use lib 'test/t';
@@ -9,7 +10,7 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $kReloads = is_long() ? 10 : 3;
+my $kReloads = $ENV{PR_RELOADS} // (is_long() ? 10 : 3);
 my $kReads = $ENV{PR_READS} // (is_long() ? 1500 : 300);
 my $kSecondsPerRound = is_long() ? 10 : 4;
 
@@ -122,7 +123,7 @@ sub take_in {
 
 my ($reloads, $rounds) = (0, 0);
 my %outcome;
-while (($reloads < $kReloads || $reads{simple} < $kReads || $reads{prepared} < $kReads) && $rounds < 14 + $kReads / 500 && !@errors) {
+while (($reloads < $kReloads || $reads{simple} < $kReads || $reads{prepared} < $kReads) && $rounds < 14 + $kReads / 500 + $kReloads && !@errors) {
     $rounds++;
     my @readers = map { start_readers($_) } 'simple', 'prepared';
     while (grep { $_->{run}->pumpable } @readers) {
