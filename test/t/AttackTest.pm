@@ -397,10 +397,10 @@ sub held_open_cases {
           map { "  $_: " . ($result->{$_} // '') } grep { ($result->{$_} // '') ne '' } qw(made visible status state phase message detail hint kept seconds blocked_on);
     }
     my %kinds = map { $_->{kind} => 1 } @tries;
-    note sprintf '%d cases of %d kinds in %.0f s: %s', scalar @tries, scalar keys %kinds, time - $began,
+    figures sprintf '%d cases of %d kinds in %.0f s: %s', scalar @tries, scalar keys %kinds, time - $began,
       join ', ', map { "$_ $count{$_}" } sort keys %count;
-    note 'kinds: ' . join ', ', sort keys %kinds;
-    note 'outcomes: ' . join ', ', map { "$_: $outcomes{$_}" } sort keys %outcomes;
+    figures 'kinds: ' . join ', ', sort keys %kinds;
+    figures 'outcomes: ' . join ', ', map { "$_: $outcomes{$_}" } sort keys %outcomes;
     my $log = slurp_file($node->logfile);
     ok($log !~ /PANIC|was terminated by (signal|exception)|TRAP:/, 'the server stays up');
     return;

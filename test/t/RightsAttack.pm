@@ -240,7 +240,7 @@ sub attacks {
           ? note "  called as the attacker: $result->{as_attacker}; $result->{run}"
           : diag join "\n  ", $result->{failure}, map { "$_: $result->{$_}" } grep { defined $result->{$_} } qw(run told);
     }
-    note sprintf '%d tries of %d attacks in %.0f s', scalar @tries, scalar @attacks, time - $began;
+    figures sprintf '%d tries of %d attacks in %.0f s', scalar @tries, scalar @attacks, time - $began;
     return;
 }
 
@@ -263,7 +263,7 @@ sub scenarios {
     };
     my @results = side_by_side(8, $try, @pairs);
     ok($results[$_]{failure} eq '', $pairs[$_][0]) or diag $results[$_]{failure} for 0 .. $#pairs;
-    note scalar(@pairs) . ' scenarios';
+    figures scalar(@pairs) . ' scenarios';
     return;
 }
 

@@ -123,7 +123,7 @@ for my $point (qw(plan rows verify)) {
     $cases++;
     $_->close for $maker, $installer;
 }
-note "$cases cases";
+figures "$cases cases";
 $squatter->close;
 no_residue($node, 'at the end');
 done_testing();

@@ -136,7 +136,7 @@ while (($reloads < $kReloads || $reads{simple} < $kReads || $reads{prepared} < $
 }
 
 my $reads = sum0(values %reads);
-note "$reads reads ($reads{simple} simple, $reads{prepared} prepared) in $reloads reloads;"
+figures "$reads reads ($reads{simple} simple, $reads{prepared} prepared) in $reloads reloads;"
   . sprintf(' slowest script %.0f ms', max(@milliseconds));
 is_deeply(\%outcome, { succeeded => $reloads }, 'every reload succeeded');
 cmp_ok($reloads, '>=', $kReloads, 'readers read during enough reloads');
