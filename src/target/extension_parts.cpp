@@ -5,22 +5,17 @@
 #include <string>
 
 #include "pg/boundary.hpp"
+#include "pg/catalog_row.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "commands/alter.h"
-#include "utils/fmgroids.h"
-#include "utils/rel.h"
 }
 
 namespace pagila_repl {
@@ -31,19 +26,12 @@ Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
 
 // Server code, as AlterExtensionNamespace does it once the members have been moved.
 void set_home(Oid extension, Oid schema) {
-  Relation catalog = table_open(ExtensionRelationId, RowExclusiveLock);
-  ScanKeyData key;
-  ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
-  SysScanDesc scan = systable_beginscan(catalog, ExtensionOidIndexId, true, nullptr, 1, &key);
-  HeapTuple found = systable_getnext(scan);
-  if (!HeapTupleIsValid(found)) elog(ERROR, "could not find tuple for extension %u", extension);
-  HeapTuple tuple = heap_copytuple(found);
-  systable_endscan(scan);
-  auto *form = (Form_pg_extension)GETSTRUCT(tuple);
-  Oid before = form->extnamespace;
-  form->extnamespace = schema;
-  CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
-  table_close(catalog, RowExclusiveLock);
+  Oid before = InvalidOid;
+  change_catalog_row<Form_pg_extension>(ExtensionRelationId, ExtensionOidIndexId, Anum_pg_extension_oid, extension,
+                                        [&](Form_pg_extension row) {
+                                          before = row->extnamespace;
+                                          row->extnamespace = schema;
+                                        });
   (void)changeDependencyFor(ExtensionRelationId, extension, NamespaceRelationId, before, schema);
   CommandCounterIncrement();
 }

@@ -3,23 +3,16 @@
 #include "target/outward_keys.hpp"
 
 #include "pg/boundary.hpp"
+#include "pg/catalog_row.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "storage/lmgr.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
-#include "utils/rel.h"
-#include "utils/syscache.h"
 }
 
 namespace pagila_repl {
@@ -30,32 +23,20 @@ Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
 
 // Server code, as ALTER TABLE ... { ENABLE | DISABLE } TRIGGER does it, for one whose table may be anybody's.
 void set_enabled(Oid trigger, char enabled) {
-  Relation catalog = table_open(TriggerRelationId, RowExclusiveLock);
-  ScanKeyData key;
-  ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
-  SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-  HeapTuple found = systable_getnext(scan);
-  if (!HeapTupleIsValid(found)) elog(ERROR, "could not find tuple for trigger %u", trigger);
-  HeapTuple tuple = heap_copytuple(found);
-  systable_endscan(scan);
-  auto *form = (Form_pg_trigger)GETSTRUCT(tuple);
-  form->tgenabled = enabled;
-  Oid table = form->tgrelid;
-  CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
-  table_close(catalog, RowExclusiveLock);
+  Oid table = InvalidOid;
+  change_catalog_row<Form_pg_trigger>(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger,
+                                      [&](Form_pg_trigger row) {
+                                        row->tgenabled = enabled;
+                                        table = row->tgrelid;
+                                      });
   CacheInvalidateRelcacheByRelid(table);
   CommandCounterIncrement();
 }
 
 // Server code: it is to be checked again.
 void declare_unchecked(Oid constraint) {
-  Relation catalog = table_open(ConstraintRelationId, RowExclusiveLock);
-  HeapTuple tuple = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(constraint));
-  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for constraint %u", constraint);
-  ((Form_pg_constraint)GETSTRUCT(tuple))->convalidated = false;
-  CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
-  table_close(catalog, RowExclusiveLock);
-  CommandCounterIncrement();
+  change_catalog_row<Form_pg_constraint>(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, constraint,
+                                         [](Form_pg_constraint row) { row->convalidated = false; });
 }
 
 // Keys of tables with rows. Where the table that is referred to is partitioned there is one for each partition, too; the rows are

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pg/catalog_row.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -56,13 +57,8 @@ void declare_valid(Oid table, const std::string &foreign_key) {
   const char *name = foreign_key.c_str();
   guarded([=] {
     Oid constraint = get_relation_constraint_oid(table, name, false);
-    Relation catalog = table_open(ConstraintRelationId, RowExclusiveLock);
-    HeapTuple tuple = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(constraint));
-    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for constraint %u", constraint);
-    ((Form_pg_constraint)GETSTRUCT(tuple))->convalidated = true;
-    CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
-    table_close(catalog, RowExclusiveLock);
-    CommandCounterIncrement();
+    change_catalog_row<Form_pg_constraint>(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid,
+                                           constraint, [](Form_pg_constraint row) { row->convalidated = true; });
   });
 }
 
