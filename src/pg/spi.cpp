@@ -9,6 +9,7 @@ extern "C" {
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -25,6 +26,45 @@ struct Answer {
   int column_count;
   uint64 processed;
 };
+
+bool continues_type(char next) { return isalnum((unsigned char)next) || next == '_' || next == '[' || next == '.'; }
+
+// The type that a cast at this place gives, of those below; else text.
+Oid cast_at(const char *sql) {
+  static const struct {
+    const char *text;
+    Oid type;
+  } kCasts[] = {{"::oid[]", OIDARRAYOID},   {"::oid", OIDOID},     {"::name[]", NAMEARRAYOID},
+                {"::text[]", TEXTARRAYOID}, {"::bigint", INT8OID}, {"::integer", INT4OID}};
+  for (const auto &cast : kCasts) {
+    size_t size = strlen(cast.text);
+    if (strncmp(sql, cast.text, size) == 0 && !continues_type(sql[size])) return cast.type;
+  }
+  return TEXTOID;
+}
+
+// Text that a statement casts, the server would convert again for every row, and its planner would not know the value. So
+// a parameter that is cast to the same type wherever it is mentioned is given in that type.
+Oid parameter_type(const char *sql, int number) {
+  char mention[16];
+  int length = snprintf(mention, sizeof mention, "$%d", number);
+  Oid type = InvalidOid;
+  for (const char *at = strstr(sql, mention); at != nullptr; at = strstr(at, mention)) {
+    at += length;
+    if (isdigit((unsigned char)*at)) continue;
+    Oid here = cast_at(at);
+    if (OidIsValid(type) && here != type) return TEXTOID;
+    type = here;
+  }
+  return OidIsValid(type) ? type : TEXTOID;
+}
+
+Datum parameter_value(const char *value, Oid type) {
+  if (type == TEXTOID) return CStringGetTextDatum(value);
+  Oid input, element;
+  getTypeInputInfo(type, &input, &element);
+  return OidInputFunctionCall(input, const_cast<char *>(value), element, -1);
+}
 
 // Server code: called inside guarded.
 Answer run(const char *sql, int parameter_count, const char *const *parameters, bool keep_rows) {
@@ -43,9 +83,9 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
   auto *values = (Datum *)palloc0(sizeof(Datum) * (parameter_count + 1));
   auto *nulls = (char *)palloc0(parameter_count + 1);
   for (int i = 0; i < parameter_count; i++) {
-    types[i] = TEXTOID;
+    types[i] = parameter_type(sql, i + 1);
     nulls[i] = parameters[i] == nullptr ? 'n' : ' ';
-    if (parameters[i] != nullptr) values[i] = CStringGetTextDatum(parameters[i]);
+    if (parameters[i] != nullptr) values[i] = parameter_value(parameters[i], types[i]);
   }
   int result = SPI_execute_with_args(sql, parameter_count, types, values, nulls, false, 0);
   if (result < 0) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));

@@ -10,7 +10,7 @@ namespace pagila_repl {
 using Value = std::optional<std::string>;
 using Row = std::vector<Value>;
 
-// Runs one statement with parameters $1.. of type text (cast in the statement where another type is meant).
+// Runs one statement with parameters $1.., told as text (cast in the statement where another type is meant).
 // Needs a transaction. Throws Error.
 std::vector<Row> query(const std::string &sql, const std::vector<Value> &parameters = {});
 // The same for statements whose rows are not wanted; returns how many rows were processed.
