@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-work=$(mktemp -d /tmp/pagila_repl.XXXXXX)
+work=$(mktemp -d "${work_place:-/tmp}/pagila_repl.XXXXXX")
 chmod 755 "$work"
 trap clean_up EXIT
 trap 'exit 130' INT

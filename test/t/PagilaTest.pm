@@ -12,13 +12,19 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(is_long some_of figures new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
+our @EXPORT = qw(is_long leave_to_long_tests some_of figures new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
   write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
   no_secret own_rows run_processes small_disk kill_server
   shows_no_more_to_functions unlocking);
 
 # script/test --long tries every case. Otherwise cases that differ only in their place, moment or repetition are sampled.
 sub is_long { return $ENV{PR_LONG} ? 1 : 0 }
+
+# For a file whose subject has been tried once by others: it runs with --long, or when it is named.
+sub leave_to_long_tests {
+    plan(skip_all => 'left to script/test --long') if !is_long() && !$ENV{PR_NAMED};
+    return;
+}
 
 # How many cases a test has tried, and what they gave: shown where all were asked for, else only in the log.
 sub figures {

@@ -7,6 +7,8 @@ use AttackTest;
 use PagilaTest;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('held_comments', faults => 1, conf => "max_worker_processes = 40\n");
 my $file = held_open_base($node);
 

@@ -9,6 +9,8 @@ use PagilaTest;
 use RightsAttack;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = RightsAttack->new('rights_leftovers');
 my $node = $test->{target};
 

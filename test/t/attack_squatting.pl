@@ -7,6 +7,8 @@ use AttackTest;
 use PagilaTest;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('squatting', faults => 1);
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $dump = write_file("$dir/shop.sql", "CREATE SCHEMA shop;\nCREATE SCHEMA depot;\nCREATE TABLE shop.item (id integer);\nCOPY shop.item (id) FROM stdin;\n1\n\\.\nCREATE TABLE depot.box (id integer);\n");

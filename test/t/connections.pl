@@ -10,6 +10,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Socket qw(:DEFAULT);
 use Test::More;
+
+leave_to_long_tests();
 use Time::HiRes qw(time);
 
 # What a cancel is to need is a second; the limit is for machines that are busy with something else.

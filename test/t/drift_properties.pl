@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('drift_properties', conf => "autovacuum = off\nallow_in_place_tablespaces = on\nallow_system_table_mods = on\n");
 my $dir = PostgreSQL::Test::Utils::tempdir;
 

@@ -7,6 +7,8 @@ use IPC::Run ();
 use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+leave_to_long_tests();
 use Time::HiRes qw(time);
 
 my ($bindir) = run_command([ 'pg_config', '--bindir' ]);

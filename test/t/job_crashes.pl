@@ -11,6 +11,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $kHour = 3600;
 my $kRetry = 600;
 

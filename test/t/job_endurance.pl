@@ -11,6 +11,8 @@ use PostgreSQL::Test::Utils;
 use PullTest;
 use Test::More;
 
+leave_to_long_tests();
+
 my $runs = $ENV{PR_JOB_RUNS} // (is_long() ? 25 : 12);
 my $warm_up = $runs >= 100 ? 20 : 7;
 # Between two measurements.

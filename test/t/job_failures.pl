@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $kPassword = 'the-bird-in-the-mine';
 my $kDelay = 100;
 my $kMostDelay = 1000;

@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $kHour = 3600;
 
 my $dir = PostgreSQL::Test::Utils::tempdir;

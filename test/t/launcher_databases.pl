@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = JobTest->new('databases', conf => "pagila_repl.max_concurrent_runs = 1\n");
 my $target = $test->{target};
 my ($launcher) = $test->launchers;

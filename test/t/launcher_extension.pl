@@ -9,6 +9,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = JobTest->new('extension');
 my $target = $test->{target};
 my $dir = PostgreSQL::Test::Utils::tempdir;

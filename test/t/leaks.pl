@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 # Dynamic shared memory in files, so that its segments can be counted.
 my $node = new_node('leaks', faults => 1, conf => "autovacuum = off\ndynamic_shared_memory_type = mmap\nshared_buffers = 16MB");
 my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');

@@ -9,6 +9,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 # So little memory that a copy is streamed to the subscriber while it is written.
 my $test = JobTest->new('logical_decoding', streaming => 'logical', conf => "logical_decoding_work_mem = '64kB'");
 my ($source, $target) = @$test{qw(source target)};

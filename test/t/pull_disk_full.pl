@@ -9,6 +9,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $disk = small_disk();
 plan skip_all => 'PR_SMALL_DISK is not set: a small file system could not be mounted' unless $disk;
 

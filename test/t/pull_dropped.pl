@@ -7,6 +7,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('dropped');
 my ($source, $target) = @$test{ 'source', 'target' };
 

@@ -8,6 +8,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('garbage', proxy => 1, conf => "pagila_repl.stall_timeout = '3s'\npagila_repl.connect_timeout = '3s'\n");
 my ($source, $target, $proxy) = @$test{ 'source', 'target', 'proxy' };
 $test->start_readers;

@@ -17,6 +17,8 @@ use PagilaTest;
 use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+leave_to_long_tests();
 use Time::HiRes qw(time);
 
 plan skip_all => 'no network namespace can be made' unless $ENV{PR_OWN_NETWORK};

@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $giant = $ENV{PR_GIANT_MB} || (is_long() ? 150 : 40);
 my $limit = 64 * 1024;  # kB
 

@@ -7,6 +7,8 @@ use PagilaTest;
 use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+leave_to_long_tests();
 use Time::HiRes qw(sleep);
 
 my $test = PullTest->new('settings', proxy => 1);

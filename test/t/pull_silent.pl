@@ -8,6 +8,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('silent', proxy => 1,
     conf => "pagila_repl.stall_timeout = '1500ms'\npagila_repl.connect_timeout = '1500ms'\n");
 my ($source, $target, $proxy) = @$test{ 'source', 'target', 'proxy' };

@@ -8,6 +8,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('slow', proxy => 1, rows => 20000, conf => "pagila_repl.stall_timeout = '3s'\n");
 my ($source, $target, $proxy) = @$test{ 'source', 'target', 'proxy' };
 

@@ -7,6 +7,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('workers', conf => "restart_after_crash = on\nautovacuum = off\nmax_worker_processes = 8\n", initdb => ['--data-checksums']);
 my ($source, $target) = @$test{ 'source', 'target' };
 $target->safe_psql('pagila', 'CREATE EXTENSION amcheck SCHEMA pg_catalog');

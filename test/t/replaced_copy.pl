@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my ($source, $node) = new_pair('replaced_copy', conf => "shared_preload_libraries = 'pagila_repl'\nautovacuum = off\n");
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $file = write_file("$dir/live.sql", q{CREATE SCHEMA live; CREATE TABLE live.item (id integer PRIMARY KEY, name text); CREATE SEQUENCE live.ticket;

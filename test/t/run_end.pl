@@ -8,6 +8,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('run_end', rows => 500, conf => "autovacuum = off\n");
 my ($source, $target) = @$test{ 'source', 'target' };
 
