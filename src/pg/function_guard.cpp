@@ -1,7 +1,8 @@
-// Looks at every function before it is called.
+// Looks at every function when it is called.
 //
 // The server asks needs_fmgr_hook when it looks a function up (fmgr_info_cxt_security) and when it could inline one
-// (inline_function); for a function with settings of its own it does not ask, and calls fmgr_hook instead.
+// (inline_function); from then on it calls fmgr_hook before each call. What was looked up as one role may be called as another:
+// plpgsql keeps its expressions, cached plans outlive transactions. So all that matters is asked at the call.
 
 #include "pg/function_guard.hpp"
 
@@ -11,10 +12,13 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
-#include "utils/memutils.h"
+#include "utils/guc.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 }
@@ -23,61 +27,150 @@ namespace pagila_repl {
 
 namespace {
 
+constexpr char kSetting[] = "pagila_repl.guarded";
+
 needs_fmgr_hook_type needs_before = nullptr;
 fmgr_hook_type call_before = nullptr;
+ProcessUtility_hook_type utility_before = nullptr;
 
-Oid *trusted_schemas = nullptr;
-int trusted_count = 0;
+// The setting: empty where functions are not guarded, else a word and the OIDs of the schemas that are trusted.
+char *guarded_text = nullptr;
+struct Guard {
+  bool is_on;
+  int count;
+  Oid trusted[FLEXIBLE_ARRAY_MEMBER];
+};
+const Guard *guard = nullptr;
+
+int admitted_statements = 0;
+int event_triggers_running = 0;
+
+bool read_guard(char **value, void **extra, GucSource) {
+  // As many OIDs as the text could hold.
+  auto *read = static_cast<Guard *>(malloc(offsetof(Guard, trusted) + sizeof(Oid) * (strlen(*value) + 1)));
+  if (read == nullptr) return false;
+  read->is_on = **value != '\0';
+  read->count = 0;
+  for (const char *at = strchr(*value, ' '); at != nullptr; at = strchr(at + 1, ' '))
+    read->trusted[read->count++] = static_cast<Oid>(strtoul(at, nullptr, 10));
+  *extra = read;
+  return true;
+}
+
+bool is_on() { return guard != nullptr && guard->is_on; }
 
 bool is_in_trusted_schema(Oid function, Oid schema) {
-  for (int i = 0; i < trusted_count; i++)
-    if (trusted_schemas[i] == schema) return !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
+  for (int i = 0; i < guard->count; i++)
+    if (guard->trusted[i] == schema) return !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
   return false;
 }
 
-void check_function(Oid function) {
-  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-  if (!HeapTupleIsValid(tuple)) return;
+struct Function {
+  Oid owner, schema;
+  bool runs_as_owner, is_event_trigger;
+};
+
+bool find_function(Oid oid, Function *function) {
+  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+  if (!HeapTupleIsValid(tuple)) return false;
   auto *form = (Form_pg_proc)GETSTRUCT(tuple);
-  Oid owner = form->proowner, schema = form->pronamespace;
-  bool runs_as_owner = form->prosecdef;
+  *function = {form->proowner, form->pronamespace, form->prosecdef, form->prorettype == EVENT_TRIGGEROID};
   ReleaseSysCache(tuple);
-  if (runs_as_owner || has_privs_of_role(owner, GetUserId()) || is_in_trusted_schema(function, schema)) return;
-  ereport(ERROR,
-          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-           errmsg("function %s of role \"%s\" would be called as role \"%s\"", format_procedure_qualified(function),
-                  GetUserNameFromId(owner, true), GetUserNameFromId(GetUserId(), true)),
-           errdetail("Its owner could gain rights by replacing it."),
-           errhint("Change its owner, or the owner of the tables that it is called for.")));
+  return true;
 }
 
-bool needs(Oid function) {
-  check_function(function);
-  return needs_before != nullptr && needs_before(function);
+bool is_superusers_event_trigger(const Function &function) {
+  return function.is_event_trigger && superuser_arg(function.owner);
 }
 
-void call(FmgrHookEventType event, FmgrInfo *function, Datum *argument) {
-  if (event == FHET_START) check_function(function->fn_oid);
-  if (call_before != nullptr && (needs_before == nullptr || needs_before(function->fn_oid)))
-    call_before(event, function, argument);
+void check_call(Oid oid, const Function &function) {
+  if (function.runs_as_owner || has_privs_of_role(function.owner, GetUserId()) ||
+      is_in_trusted_schema(oid, function.schema))
+    return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("function %s of role \"%s\" would be called as role \"%s\"", format_procedure_qualified(oid),
+                         GetUserNameFromId(function.owner, true), GetUserNameFromId(GetUserId(), true)),
+                  errdetail("Its owner could gain rights by replacing it."),
+                  errhint("Change its owner, or the owner of the tables that it is called for.")));
+}
+
+// Whatever a superuser's function is called as, its owner gains nothing.
+bool needs(Oid oid) {
+  Function function;
+  if (is_on() && find_function(oid, &function) && !is_in_trusted_schema(oid, function.schema) &&
+      (function.is_event_trigger || !superuser_arg(function.owner)))
+    return true;
+  return needs_before != nullptr && needs_before(oid);
+}
+
+void call(FmgrHookEventType event, FmgrInfo *info, Datum *argument) {
+  Function function;
+  if (is_on() && find_function(info->fn_oid, &function)) {
+    if (is_superusers_event_trigger(function)) event_triggers_running += event == FHET_START ? 1 : -1;
+    if (event == FHET_START) check_call(info->fn_oid, function);
+  }
+  if (call_before != nullptr && (needs_before == nullptr || needs_before(info->fn_oid)))
+    call_before(event, info, argument);
+}
+
+bool defines_or_outlives(PlannedStmt *statement) {
+  Node *node = statement->utilityStmt;
+  if (IsA(node, DeclareCursorStmt)) return (castNode(DeclareCursorStmt, node)->options & CURSOR_OPT_HOLD) != 0;
+  return GetCommandLogLevel(node) == LOGSTMT_DDL;
+}
+
+void check_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessUtilityContext context,
+                   ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
+                   QueryCompletion *completion) {
+  if (admitted_statements > 0)
+    admitted_statements--;
+  else if (context != PROCESS_UTILITY_SUBCOMMAND && !creating_extension && event_triggers_running == 0 && is_on() &&
+           defines_or_outlives(statement))
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("a function that a run calls may not execute %s", CreateCommandName(statement->utilityStmt)),
+                    errdetail("What the run trusts could be changed by it."),
+                    errhint("Let no function of checks, indexes, columns, views or triggers define anything.")));
+  auto *next = utility_before != nullptr ? utility_before : standard_ProcessUtility;
+  next(statement, text, read_only, context, parameters, environment, receiver, completion);
+}
+
+void install() {
+  static bool installed = false;
+  if (installed) return;
+  installed = true;
+  needs_before = needs_fmgr_hook;
+  call_before = fmgr_hook;
+  utility_before = ProcessUtility_hook;
+  needs_fmgr_hook = needs;
+  fmgr_hook = call;
+  ProcessUtility_hook = check_utility;
+}
+
+// Parallel workers get the setting from their leader.
+void take_guard(const char *, void *extra) {
+  guard = static_cast<const Guard *>(extra);
+  if (is_on()) install();
 }
 
 }  // namespace
 
-void guard_functions() {
-  if (needs_fmgr_hook == needs) return;
-  needs_before = needs_fmgr_hook;
-  call_before = fmgr_hook;
-  needs_fmgr_hook = needs;
-  fmgr_hook = call;
+void define_function_guard() {
+  DefineCustomStringVariable(kSetting, "How parallel workers of a run are kept from calling functions of others.",
+                             nullptr, &guarded_text, "", PGC_SUSET,
+                             GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, read_guard,
+                             take_guard, nullptr);
 }
 
+// Server code.
+void guard_functions() { SetConfigOption(kSetting, "on", PGC_SUSET, PGC_S_OVERRIDE); }
+
 void trust_functions_in(const std::vector<std::string> &schema_oids) {
-  size_t count = schema_oids.size();
-  auto *schemas = guarded([count] { return (Oid *)MemoryContextAlloc(TopMemoryContext, (count + 1) * sizeof(Oid)); });
-  for (size_t i = 0; i < count; i++) schemas[i] = static_cast<Oid>(std::stoul(schema_oids[i]));
-  trusted_schemas = schemas;
-  trusted_count = static_cast<int>(count);
+  std::string text = "on";
+  for (const std::string &oid : schema_oids) text += " " + oid;
+  const char *value = text.c_str();
+  guarded([value] { SetConfigOption(kSetting, value, PGC_SUSET, PGC_S_OVERRIDE); });
 }
+
+void admit_statements(int count) { admitted_statements = count; }
 
 }  // namespace pagila_repl

@@ -6,12 +6,20 @@
 
 namespace pagila_repl {
 
-// From now on a function is called in this process, and inlined into a query, only if its owner could act as the role that the
-// process acts as; else 42501 is raised, by name. All ways lead through here (function calls of expressions, operators, casts,
-// types, operator classes, triggers, partition bounds), but for the server's own functions and security-definer ones.
+// Defines the setting by which parallel workers learn what their leader is kept from. For _PG_init.
+void define_function_guard();
+
+// From now on a function is called in this process, or in its parallel workers, only if its owner could act as the role that
+// they act as at that moment; else 42501 is raised, by name. All ways lead through here (function calls of expressions,
+// operators, casts, types, operator classes, triggers, partition bounds), but for the server's own functions. Nor does a
+// function define anything (DDL) or leave a cursor behind: what is trusted could be changed thereby. Only functions of event
+// triggers that a superuser has made do.
 void guard_functions();
 
 // Functions made in these schemas, which nobody else can reach, may be called as any role. Members of extensions are no such.
 void trust_functions_in(const std::vector<std::string> &schema_oids);
+
+// So many utility statements that come next are ours, and no function's.
+void admit_statements(int count);
 
 }  // namespace pagila_repl

@@ -3,10 +3,12 @@
 #include "pg/spi.hpp"
 
 #include "pg/boundary.hpp"
+#include "pg/function_guard.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -66,6 +68,22 @@ Datum parameter_value(const char *value, Oid type) {
   return OidInputFunctionCall(input, const_cast<char *>(value), element, -1);
 }
 
+int count_utility_statements(const char *sql) {
+  int count = 0;
+  ListCell *cell;
+  foreach (cell, raw_parser(sql, RAW_PARSE_DEFAULT)) {
+    switch (nodeTag(lfirst_node(RawStmt, cell)->stmt)) {
+      case T_SelectStmt:
+      case T_InsertStmt:
+      case T_UpdateStmt:
+      case T_DeleteStmt:
+      case T_MergeStmt: return 0;
+      default: count++;
+    }
+  }
+  return count;
+}
+
 // Server code: called inside guarded.
 Answer run(const char *sql, int parameter_count, const char *const *parameters, bool keep_rows) {
   Answer answer{};
@@ -87,6 +105,8 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
     nulls[i] = parameters[i] == nullptr ? 'n' : ' ';
     if (parameters[i] != nullptr) values[i] = parameter_value(parameters[i], types[i]);
   }
+  // Not before all that could end in a call of something else.
+  admit_statements(count_utility_statements(sql));
   int result = SPI_execute_with_args(sql, parameter_count, types, values, nulls, false, 0);
   if (result < 0) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
 
@@ -116,6 +136,10 @@ Answer run_guarded(const std::string &sql, const std::vector<Value> &parameters,
   const char *text = sql.c_str();
   const char *const *values = plain.data();
   int count = static_cast<int>(plain.size());
+  // If the statement has failed before it ran, the next one is not admitted for it.
+  struct Admission {
+    ~Admission() { admit_statements(0); }
+  } admission;
   return guarded([=] { return run(text, count, values, keep_rows); });
 }
 

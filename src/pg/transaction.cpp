@@ -187,6 +187,18 @@ void leave_role(Identity before, Settings settings) {
   AtEOXact_GUC(settings == Settings::keep, before.settings_level);
 }
 
+void execute_restricted(const std::string &statement) {
+  Identity before = guarded([] {
+    Identity now{};
+    GetUserIdAndSecContext(&now.user, &now.context);
+    now.settings_level = NewGUCNestLevel();
+    SetUserIdAndSecContext(now.user, now.context | SECURITY_RESTRICTED_OPERATION);
+    return now;
+  });
+  execute(statement);
+  guarded([before] { leave_role(before, Settings::undo); });
+}
+
 Identity become_role(Oid role) {
   return guarded([role] { return enter_role(role); });
 }

@@ -93,6 +93,10 @@ Identity enter_role(Oid role);
 enum class Settings { keep, undo };
 void leave_role(Identity before, Settings settings);
 
+// Runs a statement that may call functions of others: settings that these change are as before afterwards, and they leave no
+// cursor, temporary object or role behind. An error leaves the identity to the abort of the (sub)transaction.
+void execute_restricted(const std::string &statement);
+
 // Runs the body as another role. No user code may run in it, and none may have left a search_path for it. An error leaves
 // the identity to the abort of the (sub)transaction, which the caller owes anyway.
 template <class Body>

@@ -48,7 +48,7 @@ void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::
 void build(const std::vector<std::string> &statements, const std::string &tablespace, Oid table,
            const std::vector<std::string> &stage_oids) {
   if (!tablespace.empty()) set_local("default_tablespace", tablespace);
-  for (const std::string &statement : statements) execute(statement);
+  for (const std::string &statement : statements) execute_restricted(statement);
   if (OidIsValid(table)) silence_outward_keys(table, stage_oids);
 }
 
@@ -114,7 +114,7 @@ void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRec
         use_settings_of_source(plan);
         // No policy of a table that a view reads is evaluated.
         set_local("row_security", "off");
-        execute("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
+        execute_restricted("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
         PR_FAULT("refresh");
       });
   });
@@ -157,7 +157,7 @@ void analyze(const Stage &stage, RunRecord &record, const std::string &kinds) {
   in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
     for (const Row &row : tables)
       step(run, record, stage, "analyze", seen_as(stage, *row[0]), *row[1], [&] {
-        execute("ANALYZE " + quote(stage.runs_own_code ? seen_as(stage, *row[0]) : *row[0], *row[1]));
+        execute_restricted("ANALYZE " + quote(stage.runs_own_code ? seen_as(stage, *row[0]) : *row[0], *row[1]));
         PR_FAULT("analyze");
       });
   });

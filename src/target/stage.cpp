@@ -109,7 +109,7 @@ void ShapeMaker::make(const ShapeStatement &statement) {
     case Kind::extension: return make_extension(what, statement.text);
     case Kind::comment_on_extension: return;  // its control file has given it one
     case Kind::global: return check_global(what);
-    default: execute(statement.text);
+    default: execute_restricted(statement.text);
   }
 }
 
@@ -143,7 +143,7 @@ bool ShapeMaker::run_if_permitted(const std::string &text, const std::string &ro
       if (!role.empty())
         SetUserIdAndSecContext(to_oid(query_value("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", {role})),
                                context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-      execute(text);
+      execute_restricted(text);
       SetUserIdAndSecContext(user, context);
     });
     return true;

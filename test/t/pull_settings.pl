@@ -71,13 +71,13 @@ sub without_statistics {
 sub run_timeout {
     for my $point (some_of(6, qw(copy:1 connect:1 shape:1 index:1 verify:1 publish:1))) {
         my $what = "run_timeout at $point";
-        $test->hold($what, $point, before => ["SET pagila_repl.run_timeout = '6s'"]);
+        $test->hold($what, $point, before => ["SET pagila_repl.run_timeout = '10s'"]);
         ok(wait_until(sub { $test->is_over }, 30), "$what: the run ends though a process is held");
         $test->fails($what, '57014', status => 'failed');
         like(last_run($target, 'error_message'), qr/run_timeout|took|longer/, "$what: it is said why");
     }
     my $what = 'run_timeout while the source does not answer';
-    $test->hold($what, 'copy:1', before => ["SET pagila_repl.run_timeout = '3s'"]);
+    $test->hold($what, 'copy:1', before => ["SET pagila_repl.run_timeout = '10s'"]);
     $proxy->rule('silence');
     $test->let_go;
     ok(wait_until(sub { $test->is_over }, 30), "$what: the run ends");
