@@ -28,6 +28,14 @@ SELECT pg_catalog.format('%s %s %s', pg_catalog.pg_describe_object(inner_class, 
     SELECT o.tableoid, o.oid, 'is in', f.tableoid, f.oid
       FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_opfamily f ON f.oid = o.opcfamily
      WHERE o.opcnamespace = ANY ($1::oid[]) AND f.opfnamespace <> ALL ($1::oid[])
+    UNION ALL
+    -- In force for the type, wherever that is used, before the copy is published. A type of an extension is in the stage for a while only.
+    SELECT o.tableoid, o.oid, 'is the default for', t.tableoid, t.oid
+      FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_type t ON t.oid = o.opcintype
+     WHERE o.opcnamespace = ANY ($1::oid[]) AND o.opcdefault
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = o.tableoid AND e.objid = o.oid AND e.deptype = 'e')
+       AND (t.typnamespace <> ALL ($1::oid[])
+            OR EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = t.tableoid AND e.objid = t.oid AND e.deptype = 'e'))
   ) o (inner_class, inner_oid, verb, outer_class, outer_oid)
  ORDER BY 1)";
 
@@ -37,8 +45,10 @@ void check_nothing_outside(const std::vector<std::string> &stage_oids) {
   std::string all;
   for (const Row &row : query(kOutside, {array_literal(stage_oids)})) all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
-  throw Error("0A000", "the copy would change what is in schemas that it does not replace", all,
-              "Copy these schemas together.");
+  throw Error(
+      "0A000", "the copy would change what is in schemas that it does not replace", all,
+      "Copy these schemas together. Make an operator class for a type of the server or of an extension one that is not "
+      "the default.");
 }
 
 }  // namespace pagila_repl
