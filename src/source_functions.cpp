@@ -118,6 +118,8 @@ std::vector<Finding> look_at_copies(const CopyOrigin &origin, const SourceCatalo
                 "schema \"" + copy.schema + "\" holds a copy from another source: " + copy.made_by,
                 "Give the run on_other_source => 'replace' to lose it, or copy into another database.");
   found.else_ok("other source", "no schema to replace holds a copy from another source");
+  for (const std::string &member : schemas_of_extensions(catalog.schemas))
+    found.error("extension", "0A000", member + ", so it cannot be replaced", kTakeSchemaOut);
   for (const std::string &schema : vanished_schemas(origin, catalog)) {
     if (std::string in_the_way = kept_because(schema); !in_the_way.empty())
       found.error("vanished schema", "2BP01", in_the_way, kMoveExtension);
@@ -168,6 +170,8 @@ std::vector<Row> schema_plans(const CopyOrigin &origin, const SourceCatalog &cat
   };
   for (const OtherCopy &copy : find_other_copies(origin, catalog.schemas))
     add(copy.schema, "rename", "it holds a copy from another source: " + copy.made_by);
+  for (const std::string &schema : catalog.schemas)
+    for (const std::string &member : schemas_of_extensions({schema})) add(schema, "rename", member);
   for (const std::string &schema : vanished_schemas(origin, catalog))
     add(schema, "remove", unless_empty(kept_because(schema)));
   return rows;

@@ -7,6 +7,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/extension_parts.hpp"
+#include "target/inside.hpp"
 #include "target/manifest.hpp"
 
 extern "C" {
@@ -76,10 +77,20 @@ bool needs_what_is_replaced(const CarriedType &type, const std::string &schema_o
                                          WHERE t.oid = d.refobjid AND t.typnamespace = ANY ($2::oid[])
                                            AND COALESCE(element.oid, t.oid) <> $1::oid
                                            AND COALESCE(element.oid, t.oid) <> ALL ($3::oid[]))
-                           ELSE EXISTS (SELECT FROM pg_catalog.pg_depend n
-                                         WHERE n.classid = d.refclassid AND n.objid = d.refobjid
-                                           AND n.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-                                           AND n.refobjid = ANY ($2::oid[]))
+                           WHEN d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                           -- As a constant, beside that the type is in it.
+                           THEN d.refobjid = ANY ($2::oid[])
+                                AND (d.classid <> 'pg_catalog.pg_type'::pg_catalog.regclass
+                                     OR (SELECT pg_catalog.count(*) FROM pg_catalog.pg_depend n
+                                          WHERE n.classid = d.classid AND n.objid = d.objid AND n.refclassid = d.refclassid
+                                            AND n.refobjid = d.refobjid) > 1)
+                           ELSE )" +
+                 schema_of_whole("d.refclassid", "d.refobjid") + R"( = ANY ($2::oid[])
+                                -- Something elsewhere may have the schema as a constant.
+                                OR EXISTS (SELECT FROM pg_catalog.pg_depend n
+                                            WHERE n.classid = d.refclassid AND n.objid = d.refobjid
+                                              AND n.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                                              AND n.refobjid = ANY ($2::oid[]))
                       END
                 LIMIT 1)",
              {std::to_string(type.oid), schema_oids, carried})
@@ -107,11 +118,11 @@ std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const RunOptio
   return types;
 }
 
-void move_types(const std::vector<CarriedType> &types, const std::string &of, Oid to) {
+void move_types(const std::vector<CarriedType> &types, const std::string &of, Oid from, Oid to) {
   std::vector<SchemaObject> objects;
   for (const CarriedType &type : types)
     if (type.schema == of) objects.push_back({TypeRelationId, type.oid});
-  move_objects(objects, to);
+  move_objects(objects, from, to);
 }
 
 }  // namespace pagila_repl

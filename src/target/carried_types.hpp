@@ -25,7 +25,7 @@ std::string statement_hash(const PlannedType &type, const RunOptions &options);
 // nothing else that is replaced. Needs a transaction.
 std::vector<CarriedType> find_carried_types(const LoadPlan &plan, const RunOptions &options);
 
-// Moves those of them that belong to the schema called `of` into the schema `to`.
-void move_types(const std::vector<CarriedType> &types, const std::string &of, Oid to);
+// Moves those of them that belong to the schema called `of` from the schema `from` into `to`.
+void move_types(const std::vector<CarriedType> &types, const std::string &of, Oid from, Oid to);
 
 }  // namespace pagila_repl

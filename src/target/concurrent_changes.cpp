@@ -10,6 +10,7 @@
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/inside.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -50,17 +51,6 @@ SELECT c.oid, o.attnum, NULL, k.attnum
        JOIN pg_catalog.pg_attribute o ON o.attrelid = c.oid AND o.attname = v.object
  ORDER BY 1, 2)";
 
-// The schemas, what is in them, and the parts of that: columns' defaults, constraints, triggers, rules, policies.
-constexpr const char *kInside = R"(
-WITH RECURSIVE inside (classid, objid) AS (
-  SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, pg_catalog.unnest($1::oid[])
-  UNION
-  SELECT d.classid, d.objid
-    FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
-   WHERE d.deptype IN ('a', 'i', 'P', 'S')
-      OR d.deptype = 'n' AND i.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
-SELECT classid, objid FROM inside)";
-
 struct Reference {
   AttrNumber column;
   Oid refers_to;  // InvalidOid: class_column says it
@@ -82,7 +72,9 @@ struct ChangedRow {
 
 bool is_of_others(TransactionId transaction, Snapshot moment) {
   return TransactionIdIsNormal(transaction) && !TransactionIdPrecedes(transaction, moment->xmin) &&
-         !TransactionIdIsCurrentTransactionId(transaction) && XidInMVCCSnapshot(transaction, moment);
+         !TransactionIdIsCurrentTransactionId(transaction) && XidInMVCCSnapshot(transaction, moment) &&
+         // Not even what a subtransaction of ours has undone.
+         !TransactionIdDidAbort(transaction);
 }
 
 // The transaction that makes or unmakes this version of a row, if it had not ended at that moment.
@@ -241,7 +233,13 @@ void throw_if_any(const std::vector<ConcurrentChange> &changes) {
 
 ObjectSet objects_inside(const std::vector<std::string> &schema_oids) {
   ObjectSet objects;
-  for (const Row &row : query(kInside, {array_literal(schema_oids)}))
+  // The schemas, what is in them with its parts, and what is in no schema but goes with that.
+  static const std::string sql =
+      "WITH RECURSIVE " + inside_sql(Members::with) +
+      " SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, pg_catalog.unnest($1::oid[])"
+      " UNION ALL SELECT classid, objid FROM inside UNION ALL " +
+      kCastsInside;
+  for (const Row &row : query(sql, {array_literal(schema_oids)}))
     objects.insert({static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1]))});
   return objects;
 }
@@ -294,7 +292,8 @@ constexpr const char *kOnSchemas = R"(
           AND (k.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND k.objid = ANY ($1::oid[])
                OR (k.classid, k.objid) IN
                     (SELECT classid, objid FROM pg_catalog.pg_depend
-                      WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])))))";
+                      WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])
+                        AND deptype = 'n'))))";
 
 // Those of the run's own workers do not count, nor the weakest ones of readers.
 constexpr const char *kOnAnything = R"(

@@ -17,10 +17,12 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/relation.h"
+#include "access/subtrans.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/visibilitymap.h"
+#include "access/xlog.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -188,17 +190,18 @@ XLogRecPtr last_change_of_map(Relation relation) {
 struct MapState {
   const char *text;  // null if there is none that could tell
   bool is_all_frozen, is_all_visible;
+  BlockNumber blocks;  // 0 if it is no heap
 };
 
 // Server code. Only a logged heap has a visibility map with LSNs.
 MapState map_of(Relation relation) {
-  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID || relation->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
-    return {};
+  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID) return {};
   BlockNumber blocks = RelationGetNumberOfBlocks(relation), visible, frozen;
+  if (relation->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT) return {nullptr, false, false, blocks};
   visibilitymap_count(relation, &visible, &frozen);
   XLogRecPtr last = last_change_of_map(relation);
   return {psprintf("%u:%u:" UINT64_FORMAT, relation->rd_rel->relfilenode, blocks, last), frozen == blocks,
-          visible == blocks};
+          visible == blocks, blocks};
 }
 
 MapState map_state(Oid table) {
@@ -209,11 +212,15 @@ MapState map_state(Oid table) {
   return state;
 }
 
+// Above every LSN: places that were cleaned up do not count.
+constexpr XLogRecPtr kNoCleaning = PG_UINT64_MAX;
+
 // Plain data: transactions that had not ended at a moment.
 struct Moment {
   uint64 xmin, xmax, next;  // next: of now, to tell the epoch of a transaction by
   const uint64 *running;    // sorted
   size_t count;
+  XLogRecPtr lsn;  // places of rows on pages that are no newer were cleaned up before
 };
 
 // Whether it had not ended at that moment. One from which there are frozen rows has committed, and nothing else may be known of it.
@@ -232,18 +239,22 @@ bool is_changed_later(HeapTupleHeader row, const Moment &moment) {
   return is_later(HeapTupleHeaderGetUpdateXid(row), moment);
 }
 
+// Who was in a place that has been cleaned up since is not known any more.
 bool is_page_changed_later(Page page, const Moment &moment, bool was_whole) {
+  bool may_be_cleaned_later = was_whole || PageGetLSN(page) > moment.lsn;
   OffsetNumber last = PageGetMaxOffsetNumber(page);
   for (OffsetNumber i = FirstOffsetNumber; i <= last; i = OffsetNumberNext(i)) {
     ItemId item = PageGetItemId(page, i);
-    if (ItemIdIsNormal(item) ? is_changed_later((HeapTupleHeader)PageGetItem(page, item), moment) : was_whole)
+    if (ItemIdIsNormal(item) ? is_changed_later((HeapTupleHeader)PageGetItem(page, item), moment)
+                             : may_be_cleaned_later)
       return true;
   }
   return false;
 }
 
 // Server code: 1, 0, or -1 if it is no heap, or is not to be read as a whole and the map does not tell where to look.
-int look_for_later_rows(Oid table, const char *map, Moment moment, bool by_map, bool was_whole) {
+int look_for_later_rows(Oid table, const char *map, BlockNumber blocks_then, Moment moment, bool by_map,
+                        bool was_whole) {
   Relation relation = open_if_kind(table, RELKIND_RELATION);
   if (relation == nullptr) return 0;
   int result = 0;
@@ -255,12 +266,16 @@ int look_for_later_rows(Oid table, const char *map, Moment moment, bool by_map, 
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     Buffer map_page = InvalidBuffer;
     BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+    // Cut off where rows were removed at the end. Pages of an unlogged table do not say how new they are.
+    if (blocks < blocks_then) result = 1;
+    bool is_logged = relation->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT;
     for (BlockNumber block = 0; block < blocks && result == 0; block++) {
       CHECK_FOR_INTERRUPTS();
       if (map_tells && VM_ALL_VISIBLE(relation, block, &map_page)) continue;
       Buffer buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
       LockBuffer(buffer, BUFFER_LOCK_SHARE);
-      if (is_page_changed_later(BufferGetPage(buffer), moment, was_whole)) result = 1;
+      bool cleaned_counts = was_whole || (!is_logged && moment.lsn != kNoCleaning);
+      if (is_page_changed_later(BufferGetPage(buffer), moment, cleaned_counts)) result = 1;
       UnlockReleaseBuffer(buffer);
     }
     if (BufferIsValid(map_page)) ReleaseBuffer(map_page);
@@ -328,6 +343,47 @@ std::optional<std::string> frozen_state(Oid table) {
   return std::string(state.text);
 }
 
+namespace {
+
+// The most transactions whose parents are looked up: this takes about a tenth of a second.
+constexpr uint32 kMaxLookedUp = 1000000;
+
+// Plain data, in memory of the server.
+struct Transactions {
+  TransactionId *list;
+  size_t count;
+};
+
+// Server code: which transactions between those of a registered snapshot were subtransactions of the running ones (sorted).
+Transactions running_subtransactions(TransactionId from, TransactionId to, const TransactionId *running, size_t count) {
+  size_t room = 1024;
+  Transactions found{(TransactionId *)palloc(room * sizeof(TransactionId)), 0};
+  for (TransactionId at = from; TransactionIdPrecedes(at, to);) {
+    CHECK_FOR_INTERRUPTS();
+    TransactionId top = SubTransGetTopmostTransaction(at);
+    if (!TransactionIdEquals(top, at) && std::binary_search(running, running + count, top)) {
+      if (found.count == room) found.list = (TransactionId *)repalloc(found.list, (room *= 2) * sizeof(TransactionId));
+      found.list[found.count++] = at;
+    }
+    TransactionIdAdvance(at);
+  }
+  return found;
+}
+
+// What a snapshot that could not hold all subtransactions does not say of them.
+std::vector<TransactionId> left_out_subtransactions(Snapshot moment) {
+  std::vector<TransactionId> running(moment->xip, moment->xip + moment->xcnt);
+  std::sort(running.begin(), running.end());
+  const TransactionId *list = running.data();
+  size_t count = running.size();
+  Transactions found = guarded([=] { return running_subtransactions(moment->xmin, moment->xmax, list, count); });
+  std::vector<TransactionId> transactions(found.list, found.list + found.count);
+  guarded([found] { pfree(found.list); });
+  return transactions;
+}
+
+}  // namespace
+
 std::string text_of(Snapshot moment) {
   uint64 next = U64FromFullTransactionId(guarded([] { return ReadNextFullTransactionId(); }));
   auto full = [next](TransactionId transaction) {
@@ -335,26 +391,58 @@ std::string text_of(Snapshot moment) {
     return at > next ? at - UINT32_MAX - 1 : at;
   };
   uint64 xmin = full(moment->xmin), xmax = full(moment->xmax);
-  if (moment->suboverflowed) return std::to_string(xmin) + ":" + std::to_string(xmin) + ":";
+  if (moment->suboverflowed && xmax - xmin > kMaxLookedUp)
+    return std::to_string(xmin) + ":" + std::to_string(xmin) + ":";
   std::set<uint64> running;
   for (uint32 i = 0; i < moment->xcnt; i++) running.insert(full(moment->xip[i]));
   for (int32 i = 0; i < moment->subxcnt; i++) running.insert(full(moment->subxip[i]));
+  if (moment->suboverflowed)
+    for (TransactionId transaction : left_out_subtransactions(moment)) running.insert(full(transaction));
   std::string list;
   for (uint64 transaction : running)
     if (transaction >= xmin && transaction < xmax) list += (list.empty() ? "" : ",") + std::to_string(transaction);
   return std::to_string(xmin) + ":" + std::to_string(xmax) + ":" + list;
 }
 
+namespace {
+
+void set_state(RowsMark &mark, const MapState &state) {
+  if (state.text != nullptr) mark.map = state.text;
+  mark.is_whole = state.is_all_visible;
+  mark.blocks = state.blocks;
+}
+
+}  // namespace
+
 RowsMark mark_rows(Oid table) {
   RowsMark mark;
   // The moment first: what is changed in between is later.
+  mark.lsn = guarded([] { return GetXLogInsertRecPtr(); });
   Snapshot moment = guarded([] { return RegisterSnapshot(GetLatestSnapshot()); });
   mark.moment = text_of(moment);
   guarded([moment] { UnregisterSnapshot(moment); });
-  MapState state = guarded([table] { return map_state(table); });
-  if (state.text != nullptr) mark.map = state.text;
-  mark.is_whole = state.is_all_visible;
+  set_state(mark, guarded([table] { return map_state(table); }));
   return mark;
+}
+
+std::string text_of_rows(Oid table, std::optional<uint64_t> rows) {
+  RowsMark now;
+  set_state(now, guarded([table] { return map_state(table); }));
+  XLogRecPtr lsn = guarded([] { return GetXLogInsertRecPtr(); });
+  return std::string(now.is_whole ? "whole " : "part ") + now.map + " " + std::to_string(now.blocks) + " " +
+         std::to_string(lsn) + " " + (rows && !now.is_whole ? std::to_string(*rows) : "-");
+}
+
+bool has_other_rows(Oid table, const std::vector<std::string> &text, const std::string &moment) {
+  RowsMark mark{text[1], text[0] == "whole", static_cast<uint32_t>(std::stoul(text[2])), std::stoull(text[3]), moment};
+  bool is_counted = text[4] != "-";
+  if (is_counted) {
+    // What was cleaned up is either missing now or was no row then.
+    mark.lsn = kNoCleaning;
+    mark.blocks = 0;
+  }
+  if (has_later_rows(table, mark, false).value_or(false)) return true;
+  return is_counted && is_ordinary_table(table) && read_content(table, false).rows != std::stoull(text[4]);
 }
 
 std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map) {
@@ -368,9 +456,11 @@ std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map)
     running.push_back(std::stoull(mark.moment.substr(at)));
   moment.running = running.data();
   moment.count = running.size();
+  moment.lsn = mark.lsn;
   const char *map = mark.map.c_str();
   bool was_whole = mark.is_whole;
-  int found = guarded([=] { return look_for_later_rows(table, map, moment, by_map, was_whole); });
+  uint32 blocks = mark.blocks;
+  int found = guarded([=] { return look_for_later_rows(table, map, blocks, moment, by_map, was_whole); });
   if (found < 0) return {};
   return found > 0;
 }

@@ -43,19 +43,28 @@ std::optional<std::string> frozen_state(Oid table);
 
 // What tells later whether rows of a table were changed since: see has_later_rows. Cheap.
 struct RowsMark {
-  std::string map;     // file, blocks and LSN of the visibility map; empty if the table has none that could tell
-  bool is_whole;       // every page is all-visible, so that none has room where a row was removed, but after VACUUM
-  std::string moment;  // a pg_snapshot, subtransactions among its transactions: those that had not ended
+  std::string map;        // file, blocks and LSN of the visibility map; empty if the table has none that could tell
+  bool is_whole = false;  // every page is all-visible, so that none has room where a row was removed, but after VACUUM
+  uint32_t blocks = 0;    // of a heap
+  uint64_t lsn = 0;       // where the WAL ended
+  std::string moment;     // a pg_snapshot, subtransactions among its transactions: those that had not ended
 };
 RowsMark mark_rows(Oid table);
-// A snapshot as the text of a pg_snapshot with its subtransactions. If it does not know all of these, one that shows less.
+// A registered snapshot as the text of a pg_snapshot with its subtransactions, also those that it has no room for; where it would take too
+// long to find these, one that shows less.
 std::string text_of(Snapshot moment);
 
 // Whether a table has rows, or lacks rows, by transactions that the moment does not show and that have committed. Nobody else may
 // write to it meanwhile. Reads only pages whose bit in the visibility map has been cleared, if the map says by its file, blocks
 // and LSN that no bit has been set since the mark; else nothing is returned if `by_map`, or the whole table is read. Nor is
-// anything of a table that is no heap. If it was whole, a place that a row has left and that has been cleaned up counts, too.
+// anything of a table that is no heap. Where rows may have been that have been cleaned up since, it is taken for changed: where a page
+// has been written to since the mark, or the table was whole, or is shorter.
 std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map);
+
+// What tells much later, of a table that is whole or is known to have so many rows now, or neither: words between spaces.
+std::string text_of_rows(Oid table, std::optional<uint64_t> rows);
+// Whether rows were changed since, as far as has_later_rows or their number tells. The moment is that of the text.
+bool has_other_rows(Oid table, const std::vector<std::string> &words, const std::string &moment);
 
 // Last value and whether it was handed out, read from the sequence's page; nothing if it is no sequence (any more).
 std::optional<std::string> sequence_state(Oid sequence);

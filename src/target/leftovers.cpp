@@ -2,6 +2,7 @@
 
 #include "target/leftovers.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -12,6 +13,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/concurrent_changes.hpp"
+#include "target/drop_guard.hpp"
 #include "target/extension_parts.hpp"
 #include "target/manifest.hpp"
 #include "target/relation_locks.hpp"
@@ -59,14 +61,15 @@ std::string listed(const std::vector<std::string> &names) {
   return list;
 }
 
-// The statement knows the schemas by name, and their owner may have given the names to others since they were looked at.
-void drop_schemas(const Leftovers &there) {
-  std::string names;
-  for (const std::string &name : there.names) names += (names.empty() ? "" : ", ") + quote(name);
-  if (names.empty()) return;
-  execute("DROP SCHEMA " + names + " CASCADE");
+// The statement knows the schemas by name, and their owner may have given the names to others since they were looked at. Returns what
+// else would have been dropped.
+std::string drop(const Leftovers &there) {
+  if (there.names.empty()) return {};
+  std::string other = drop_schemas(there.oids, there.names);
+  if (!other.empty()) return other;
   if (!query("SELECT FROM pg_catalog.pg_namespace WHERE oid = ANY ($1::oid[])", {array_literal(there.oids)}).empty())
     throw Error("55000", listed(there.names) + " was renamed while it was dropped");
+  return {};
 }
 
 // Why schemas stay, and what goes with them that others did.
@@ -74,26 +77,42 @@ struct Judgement {
   std::string kept_because, lost;
 };
 
-// What others did to a copy that was visible, having found it by its name before it was replaced.
-Judgement judge_changes(const Leftovers &there) {
+// What was recorded of a copy when it was replaced.
+struct Replaced {
   std::vector<std::string> states;
   std::string moment;
+};
+
+Replaced recorded(const Leftovers &there) {
+  Replaced replaced;
   for (
       const Row &row : query(
           R"(SELECT moment, s.state FROM pagila_repl.leftover l LEFT JOIN LATERAL pg_catalog.unnest(definitions) s (state) ON true
                WHERE schema_oid = ANY ($1::oid[]) AND moment IS NOT NULL)",
           {array_literal(there.oids)})) {
-    moment = *row[0];
-    if (row[1]) states.push_back(*row[1]);
+    replaced.moment = *row[0];
+    if (row[1]) replaced.states.push_back(*row[1]);
   }
+  return replaced;
+}
+
+// What others did to a copy that was visible, having found it by its name before it was replaced.
+Judgement judge_changes(const Leftovers &there, const Replaced &replaced) {
   Judgement judgement;
   // By a version that did not record it.
-  if (moment.empty()) return judgement;
-  LaterChanges changes = later_changes(there.oids, states, moment);
+  if (replaced.moment.empty()) return judgement;
+  LaterChanges changes = later_changes(there.oids, replaced.states, replaced.moment);
   if (!changes.kept_because.empty()) judgement.kept_because = changes.kept_because + " while it was replaced";
   for (const std::string &what : changes.lost)
     judgement.lost += (judgement.lost.empty() ? "" : "; ") + what + " while it was replaced";
   return judgement;
+}
+
+// Casts are in no schema; the manifest may have forgotten them by now.
+bool came_with(const Replaced &replaced, const Drift::Address &object) {
+  std::string head = object.classid + " " + object.objid + " ";
+  return std::any_of(replaced.states.begin(), replaced.states.end(),
+                     [&](const std::string &state) { return state.compare(0, head.size(), head) == 0; });
 }
 
 // Nothing that someone hung onto a copy that was visible, or brought into it, goes with it. Nobody else can depend on a stage, or
@@ -103,10 +122,13 @@ Judgement judge(const Leftovers &there, bool was_visible) {
   for (const std::string &oid : there.oids)
     if (std::string extension = extension_in_the_way(static_cast<Oid>(std::stoul(oid))); !extension.empty())
       return {extension, {}};
+  Replaced replaced = recorded(there);
   Drift drift;
   find_dependents(there.oids, {}, drift);
-  if (!drift.dependents.empty()) return {drift.dependents[0] + " depends on what is in there", {}};
-  return judge_changes(there);
+  for (size_t i = 0; i < drift.dependents.size(); i++)
+    if (drift.addresses[i].is_member || !came_with(replaced, drift.addresses[i]))
+      return {drift.dependents[i] + " depends on what is in there", {}};
+  return judge_changes(there, replaced);
 }
 
 // What is there, locked: neither names nor contents can change any more, so they are looked at now.
@@ -122,8 +144,11 @@ Judgement drop_unless_needed(const Leftovers &leftovers, bool was_visible, Relat
   ObjectSet inside = objects_inside(there.oids);
   Judgement judgement = judge(there, was_visible);
   if (judgement.kept_because.empty()) {
-    drop_schemas(there);
-    forget(leftovers.oids);
+    std::string other = drop(there);
+    if (other.empty())
+      forget(leftovers.oids);
+    else
+      judgement = {"dropping it would also drop " + other, {}};
   }
   check_no_changes_since(locked, inside);
   return judgement;

@@ -14,91 +14,17 @@
 #include "pg/transaction.hpp"
 #include "target/content.hpp"
 #include "target/definitions.hpp"
+#include "target/dependents.hpp"
+#include "target/schema_properties.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 }
 
 namespace pagila_repl {
 
 namespace {
-
-// Objects outside the schemas $1 that depend on something in them (but the types $2): what it is, how to drop it (null:
-// only with data).
-constexpr const char *kDependents = R"(
-WITH RECURSIVE inside (classid, objid) AS (
-  SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
-   WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = ANY ($1::oid[])
-     AND d.deptype = 'n' AND d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                      WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
-     AND NOT (d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = ANY ($2::oid[]))
-  UNION
-  SELECT d.classid, d.objid
-    FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
-         LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid
-         LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-   WHERE d.deptype IN ('a', 'i', 'P', 'S')
-     AND d.classid NOT IN ('pg_catalog.pg_publication_rel'::pg_catalog.regclass,
-                           'pg_catalog.pg_publication_namespace'::pg_catalog.regclass)
-     -- What has a schema of its own, or is a part of what has, is where that is: a sequence owned by a table, its partition, its
-     -- statistics, a trigger of another table, a member of an operator family.
-     AND (c.oid IS NULL OR c.relnamespace = ANY ($1::oid[]) OR n.nspname = 'pg_toast')
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend o
-                      WHERE o.classid = d.classid AND o.objid = d.objid
-                        AND o.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND o.refobjid <> ALL ($1::oid[]))
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
-                      WHERE d.classid = t.tableoid AND t.oid = d.objid AND NOT t.tgisinternal
-                        AND r.relnamespace <> ALL ($1::oid[]))
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_amop m JOIN pg_catalog.pg_opfamily f ON f.oid = m.amopfamily
-                      WHERE d.classid = m.tableoid AND m.oid = d.objid AND f.opfnamespace <> ALL ($1::oid[]))
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_amproc m JOIN pg_catalog.pg_opfamily f ON f.oid = m.amprocfamily
-                      WHERE d.classid = m.tableoid AND m.oid = d.objid AND f.opfnamespace <> ALL ($1::oid[]))
-), outside AS (
-  SELECT DISTINCT d.classid, d.objid, d.objsubid
-    FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
-   WHERE d.deptype IN ('n', 'a', 'P', 'S') AND (d.classid, d.objid) NOT IN (SELECT classid, objid FROM inside)
-  UNION
-  SELECT d.classid, d.objid, d.objsubid FROM pg_catalog.pg_depend d
-   WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = ANY ($1::oid[])
-     AND d.classid = 'pg_catalog.pg_publication_namespace'::pg_catalog.regclass
-), owning AS (
-  -- A view's rule stands for the view.
-  SELECT DISTINCT COALESCE(v.refclassid, o.classid) AS classid, COALESCE(v.refobjid, o.objid) AS objid,
-         CASE WHEN v.objid IS NULL THEN o.objsubid ELSE 0 END AS objsubid
-    FROM outside o LEFT JOIN pg_catalog.pg_depend v
-         ON v.classid = o.classid AND v.objid = o.objid AND v.deptype = 'i'
-            AND o.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-)
-SELECT o.classid, o.objid, pg_catalog.pg_describe_object(o.classid, o.objid, o.objsubid),
-       CASE WHEN o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind IN ('v', 'm') AND o.objsubid = 0
-              THEN pg_catalog.format('DROP %s IF EXISTS %I.%I RESTRICT',
-                     CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END, n.nspname, c.relname)
-            WHEN o.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.conrelid <> 0
-              THEN pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I RESTRICT',
-                                     k.conrelid::pg_catalog.regclass, k.conname)
-            WHEN o.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
-              THEN pg_catalog.format('DROP TRIGGER IF EXISTS %I ON %s RESTRICT', t.tgname, t.tgrelid::pg_catalog.regclass)
-            WHEN o.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
-              THEN pg_catalog.format('DROP POLICY IF EXISTS %I ON %s', y.polname, y.polrelid::pg_catalog.regclass)
-            WHEN o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
-              THEN pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', f.adrelid::pg_catalog.regclass,
-                     (SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = f.adrelid AND attnum = f.adnum))
-            WHEN o.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass
-              THEN (SELECT pg_catalog.format('DROP STATISTICS IF EXISTS %s.%I RESTRICT', s.stxnamespace::pg_catalog.regnamespace, s.stxname)
-                      FROM pg_catalog.pg_statistic_ext s WHERE s.oid = o.objid)
-            WHEN o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-              THEN pg_catalog.format('DROP ROUTINE IF EXISTS %s RESTRICT', o.objid::pg_catalog.regprocedure)
-       END, o.objsubid
-  FROM owning o
-       LEFT JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
-       LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       LEFT JOIN pg_catalog.pg_constraint k
-              ON o.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = o.objid
-       LEFT JOIN pg_catalog.pg_trigger t ON o.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = o.objid
-       LEFT JOIN pg_catalog.pg_policy y ON o.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND y.oid = o.objid
-       LEFT JOIN pg_catalog.pg_attrdef f ON o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = o.objid
- ORDER BY 3)";
 
 // What is defined otherwise than the manifest says, as (what, identity). $1: OIDs of the schemas, $2: their names.
 constexpr const char *kChanged = R"(
@@ -166,7 +92,7 @@ void write_objects(const Stage &stage, const std::string &run) {
             ") o WHERE schema_name IS NOT NULL",
         {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
   // Nobody else can depend on a stage, so these came with it.
-  std::vector<Row> came_along = query(kDependents, {array_literal(stage.stage_oids()), "{}"});
+  std::vector<Row> came_along = query(dependents_sql(), {array_literal(stage.stage_oids()), "{}"});
   for (const Row &row : came_along)
     execute(
         "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, identity)"
@@ -250,11 +176,11 @@ void find_dependents(const std::vector<std::string> &schema_oids, const std::vec
       [&] { return query("SELECT classid, objid FROM pagila_repl.managed_object WHERE schema_name IS NULL"); });
   std::map<std::pair<std::string, std::string>, bool> came_with_copy;
   for (const Row &row : managed) came_with_copy[{*row[0], *row[1]}] = true;
-  for (const Row &row : query(kDependents, {array_literal(schema_oids), array_literal(types)})) {
-    if (came_with_copy.count({*row[0], *row[1]}) > 0) continue;
+  for (const Row &row : query(dependents_sql(), {array_literal(schema_oids), array_literal(types)})) {
+    if (came_with_copy.count({*row[0], *row[1]}) > 0 && *row[5] != "t") continue;
     drift.dependents.push_back(*row[2]);
     drift.drops.push_back(row[3].value_or(""));
-    drift.addresses.push_back({*row[0], *row[1], *row[4]});
+    drift.addresses.push_back({*row[0], *row[1], *row[4], *row[5] == "t"});
   }
 }
 
@@ -309,15 +235,13 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
       drift.modified.push_back(*row[4] + (sequence_state(relation) ? " has advanced" : " is not a sequence any more"));
     } else if (!is_ordinary_table(relation)) {
       drift.modified.push_back(*row[4] + " is not a table any more");
-    } else if (!row[3]) {
-      drift.modified.push_back(*row[4] + " may have other rows (it was loaded with verify => 'counts')");
     } else {
-      RowsMark mark = mark_rows(relation);
-      if (read_content(relation, true).hash == *row[3]) {
-        drift.marks[*row[0]] = mark;
-        continue;
-      }
-      drift.modified.push_back(*row[4] + " has other rows");
+      drift.marks[*row[0]] = mark_rows(relation);
+      Content now = read_content(relation, row[3].has_value());
+      drift.rows[*row[0]] = now.rows;
+      if (row[3] && now.hash == *row[3]) continue;
+      drift.modified.push_back(
+          *row[4] + (row[3] ? " has other rows" : " may have other rows (it was loaded with verify => 'counts')"));
     }
     drift.other_rows.insert(*row[0]);
   }
@@ -387,23 +311,30 @@ int64_t run_behind(const std::vector<std::string> &schemas) {
 
 std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids) {
   std::map<std::string, std::vector<std::string>> definitions;
-  for (const Row &row : query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" +
-                                  definitions_sql() + ") o WHERE schema_name IS NOT NULL",
-                              {array_literal(schema_oids)}))
-    definitions[*row[0]].push_back(*row[1]);
+  for (const Row &row :
+       query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" + definitions_sql() + ") o",
+             {array_literal(schema_oids)}))
+    definitions[row[0].value_or("")].push_back(*row[1]);
   return definitions;
 }
 
 namespace {
 
-std::string state_of_rows(const std::string &table, const std::string &file) {
-  RowsMark mark = mark_rows(static_cast<Oid>(std::stoul(table)));
-  return "table " + table + " " + file + (mark.is_whole ? " whole " : " part ") + mark.map;
+// How many rows a table has, if they are still those that were counted before.
+std::optional<uint64_t> rows_still(const std::string &table, const Drift &drift) {
+  auto mark = drift.marks.find(table);
+  if (mark == drift.marks.end()) return {};
+  if (has_later_rows(static_cast<Oid>(std::stoul(table)), mark->second, !mark->second.map.empty()) != false) return {};
+  return drift.rows.at(table);
 }
 
 }  // namespace
 
-std::vector<std::string> content_states(Oid schema) {
+std::string properties_state(Oid schema, const std::string &properties) {
+  return "schema " + std::to_string(schema) + " " + *query_value("SELECT pg_catalog.md5($1)", {properties});
+}
+
+std::vector<std::string> content_states(Oid schema, const Drift &drift) {
   std::vector<std::string> states;
   for (
       const Row &row : query(
@@ -413,7 +344,7 @@ std::vector<std::string> content_states(Oid schema) {
     if (*row[1] == "S")
       states.push_back("sequence " + *row[0] + " " + sequence_state(relation).value_or("gone"));
     else
-      states.push_back(state_of_rows(*row[0], *row[2]));
+      states.push_back("table " + *row[0] + " " + *row[2] + " " + text_of_rows(relation, rows_still(*row[0], drift)));
   }
   return states;
 }
@@ -443,13 +374,12 @@ std::string remembered(const std::string &classid, const std::string &objid) {
       .value_or("an object with OID " + objid);
 }
 
-bool has_other_rows(const std::vector<std::string> &state, const std::string &moment) {
+bool has_changed_rows(const std::vector<std::string> &state, const std::string &moment) {
   Value file =
       query_value("SELECT relfilenode FROM pg_catalog.pg_class WHERE oid = $1::oid AND relkind = 'r'", {state[1]});
   if (!file) return false;  // dropped
   if (*file != state[2]) return true;
-  RowsMark mark{state[4], state[3] == "whole", moment};
-  return has_later_rows(static_cast<Oid>(std::stoul(state[1])), mark, false).value_or(false);
+  return has_other_rows(static_cast<Oid>(std::stoul(state[1])), {state.begin() + 3, state.end()}, moment);
 }
 
 }  // namespace
@@ -471,8 +401,14 @@ LaterChanges later_changes(const std::vector<std::string> &schema_oids, const st
       std::optional<std::string> now = sequence_state(static_cast<Oid>(std::stoul(words[1])));
       if (now && *now != words[2])
         changes.lost.push_back(described(std::to_string(RelationRelationId), words[1]) + " advanced");
+    } else if (words[0] == "schema") {
+      Oid schema = static_cast<Oid>(std::stoul(words[1]));
+      std::string now = schema_properties(schema);
+      if (changes.kept_because.empty() && !now.empty() && properties_state(schema, now) != state)
+        changes.kept_because = "the owner, privileges, default privileges, comment or security label of " +
+                               described(std::to_string(NamespaceRelationId), words[1]) + " was changed";
     } else if (words[0] == "table") {
-      if (changes.kept_because.empty() && has_other_rows(words, moment))
+      if (changes.kept_because.empty() && has_changed_rows(words, moment))
         changes.kept_because = "rows of " + described(std::to_string(RelationRelationId), words[1]) + " were changed";
     } else if (objects_now.count(words[0] + " " + words[1]) == 0) {
       changes.lost.push_back(remembered(words[0], words[1]) + " was dropped");

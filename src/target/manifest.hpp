@@ -28,11 +28,13 @@ struct Drift {
   std::vector<std::string> distributed;  // tables that Citus distributes, whose rows are elsewhere
   struct Address {
     std::string classid, objid, objsubid;
+    bool is_member;  // of an extension
   };
   std::vector<Address> addresses;         // of the dependents
   std::set<std::string> altered;          // OIDs of what is unmanaged or modified by its definition
   std::set<std::string> other_rows;       // OIDs of tables that are modified by their rows
-  std::map<std::string, RowsMark> marks;  // of tables whose rows had to be read and were the same
+  std::map<std::string, RowsMark> marks;  // of tables whose rows had to be read, before that
+  std::map<std::string, uint64_t> rows;   // how many rows these had
   bool none() const { return unmanaged.empty() && modified.empty() && distributed.empty(); }
 };
 
@@ -55,10 +57,13 @@ int64_t run_behind(const std::vector<std::string> &schemas);
 void find_dependents(const std::vector<std::string> &schema_oids, const std::vector<CarriedType> &carried,
                      Drift &drift);
 
-// What the schemas hold, each object with the hash of its definition as one text, by the name of the schema.
+// What the schemas hold, each object with the hash of its definition as one text, by the name of the schema. Of no name: casts and
+// transforms of that.
 std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids);
-// What the sequences and tables in a schema hold, as texts that may stand among those.
-std::vector<std::string> content_states(Oid schema);
+// What the sequences and tables in a schema hold, as texts that may stand among those. Their rows were looked at for the drift.
+std::vector<std::string> content_states(Oid schema, const Drift &drift);
+// What the schema has besides its objects (schema_properties), as such a text.
+std::string properties_state(Oid schema, const std::string &properties);
 
 // What others did to schemas since all these texts were true and the moment (a pg_snapshot) was now.
 struct LaterChanges {

@@ -129,8 +129,8 @@ void swap_names(const Stage &stage) {
     execute("ALTER SCHEMA " + quote(schema.stage) + " RENAME TO " + quote(schema.name));
     give_rights(schema.stage_oid, schema.rights);
     if (schema.live_oid == InvalidOid) continue;
-    move_extension_parts(extension_parts_in(schema.live_oid), schema.stage_oid);
-    move_types(stage.carried, schema.name, schema.stage_oid);
+    move_extension_parts(extension_parts_in(schema.live_oid), schema.live_oid, schema.stage_oid);
+    move_types(stage.carried, schema.name, schema.live_oid, schema.stage_oid);
   }
   for (const StagedSchema &schema : stage.vanished)
     execute("ALTER SCHEMA " + quote(schema.name) + " RENAME TO " + quote(schema.old));
@@ -153,13 +153,16 @@ void check_swapped(const Stage &stage) {
 // by its name before, is not dropped with it.
 void record_replaced(const StagedSchema &schema, const LastLook &seen, const std::string &moment,
                      const std::string &run) {
-  auto found = seen.definitions.find(schema.name);
-  std::vector<std::string> definitions = found == seen.definitions.end() ? std::vector<std::string>() : found->second;
-  for (const std::string &state : content_states(schema.live_oid)) definitions.push_back(state);
+  // What is in no schema goes with all of them.
+  std::vector<std::string> states = content_states(schema.live_oid, seen.drift);
+  states.push_back(properties_state(schema.live_oid, schema.live_properties));
+  for (const std::string &name : {schema.name, std::string()})
+    if (auto found = seen.definitions.find(name); found != seen.definitions.end())
+      states.insert(states.end(), found->second.begin(), found->second.end());
   execute(
       R"(INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id, definitions, moment)
          VALUES ($1::oid, $2, $3::bigint, $4::text[], $5::pg_catalog.pg_snapshot))",
-      {std::to_string(schema.live_oid), schema.old, run, array_literal(definitions), moment});
+      {std::to_string(schema.live_oid), schema.old, run, array_literal(states), moment});
 }
 
 void record_swap(const Stage &stage, const LastLook &seen, const std::string &moment, int64_t run_id) {
@@ -183,6 +186,7 @@ void record_swap(const Stage &stage, const LastLook &seen, const std::string &mo
 void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, RelationLocks &locks,
                     RunRecord &record) {
   check_same_schemas(stage);
+  check_no_schema_of_extension(names_of(stage));
   check_shown_to_decoding(stage.stage_oids());
   LastLook seen = look(stage, options);
   check_outward_keys(stage.referred, stage.stage_oids());

@@ -110,10 +110,13 @@ void give_rights(Oid schema, SchemaRights rights) {
 
 std::string schema_properties(Oid schema) {
   return query_value(
-             R"(SELECT ROW(n.nspowner, n.nspacl,
-                           (SELECT pg_catalog.string_agg(ROW(d.defaclrole, d.defaclobjtype, d.defaclacl)::text, ','
-                                                         ORDER BY d.oid)
-                              FROM pg_catalog.pg_default_acl d WHERE d.defaclnamespace = n.oid),
+             R"(SELECT ROW(n.nspowner, n.nspacl IS NULL,
+                           (SELECT pg_catalog.string_agg(a::text, ',' ORDER BY a::text COLLATE pg_catalog."C")
+                              FROM pg_catalog.aclexplode(n.nspacl) a),
+                           (SELECT pg_catalog.string_agg(ROW(d.defaclrole, d.defaclobjtype, a)::text, ','
+                                                         ORDER BY d.oid, a::text COLLATE pg_catalog."C")
+                              FROM pg_catalog.pg_default_acl d LEFT JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a ON true
+                             WHERE d.defaclnamespace = n.oid),
                            pg_catalog.obj_description(n.oid, 'pg_namespace'),
                            (SELECT pg_catalog.string_agg(ROW(l.provider, l.label)::text, ',' ORDER BY l.provider)
                               FROM pg_catalog.pg_seclabel l

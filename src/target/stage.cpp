@@ -19,6 +19,7 @@
 #include "target/decoding.hpp"
 #include "target/extension_parts.hpp"
 #include "target/foreign_code.hpp"
+#include "target/inside.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 #include "target/outside_changes.hpp"
@@ -206,15 +207,15 @@ using MovedParts = std::map<Oid, ExtensionParts>;
 
 void move_there(const StagedSchema &schema, const std::vector<CarriedType> &carried, MovedParts &moved) {
   moved[schema.live_oid] = extension_parts_in(schema.live_oid);
-  move_extension_parts(moved[schema.live_oid], schema.stage_oid);
-  move_types(carried, schema.name, schema.stage_oid);
+  move_extension_parts(moved[schema.live_oid], schema.live_oid, schema.stage_oid);
+  move_types(carried, schema.name, schema.live_oid, schema.stage_oid);
 }
 
 // Extensions made by the dump stay in the stage.
 void move_back(const StagedSchema &schema, const std::vector<CarriedType> &carried, const MovedParts &moved) {
   if (schema.live_oid == InvalidOid) return;
-  move_extension_parts(moved.at(schema.live_oid), schema.live_oid);
-  move_types(carried, schema.name, schema.live_oid);
+  move_extension_parts(moved.at(schema.live_oid), schema.stage_oid, schema.live_oid);
+  move_types(carried, schema.name, schema.stage_oid, schema.live_oid);
 }
 
 void take_place_of_live(StagedSchema &schema) {
@@ -251,9 +252,10 @@ void take_names_back(const StagedSchema &schema) {
 std::vector<std::string> objects_in(const Stage &stage) {
   std::vector<std::string> objects;
   for (const Row &row : query(
-           R"(SELECT pg_catalog.concat(classid, ' ', objid) FROM pg_catalog.pg_depend
+           R"(SELECT DISTINCT pg_catalog.concat(classid, ' ', objid) FROM pg_catalog.pg_depend
                WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])
-                 AND deptype = 'n')",
+                 AND deptype = 'n' AND refobjid = )" +
+               schema_of("classid", "objid"),
            {array_literal(stage.stage_oids())}))
     objects.push_back(*row[0]);
   std::sort(objects.begin(), objects.end());
@@ -331,6 +333,7 @@ void check_may_replace(const std::vector<std::string> &schemas) {
     if (*row[1] != "t")
       throw Error("42501", "must be owner of schema \"" + *row[0] + "\"", "A run replaces the schema as a whole.",
                   "Run it as a role that owns the schema.");
+  check_no_schema_of_extension(schemas);
   std::vector<Row> fixed = query(
       R"(SELECT pg_catalog.string_agg(pg_catalog.format('"%s" in schema "%s"', e.extname, n.nspname), ', ' ORDER BY 1)
            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace

@@ -15,6 +15,7 @@ my $dir = PostgreSQL::Test::Utils::tempdir;
 my $file = write_file("$dir/live.sql", q{CREATE SCHEMA live; CREATE TABLE live.item (id integer PRIMARY KEY, name text); CREATE SEQUENCE live.ticket;
 CREATE FUNCTION live.add(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC INSERT INTO live.item VALUES (n, 'added') RETURNING id; END;
 CREATE FUNCTION live.rid(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC DELETE FROM live.item WHERE id = n RETURNING id; END;
+CREATE FUNCTION live.cut(n integer) RETURNS bigint LANGUAGE sql BEGIN ATOMIC WITH d AS (DELETE FROM live.item WHERE id > n RETURNING id) SELECT count(*) FROM d; END;
 CREATE FUNCTION live.name(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC UPDATE live.item SET name = 'other' WHERE id = n RETURNING id; END;
 CREATE FUNCTION live.share(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC SELECT id FROM live.item WHERE id = n FOR SHARE; END;
 CREATE FUNCTION live.count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM live.item; END;
@@ -31,7 +32,9 @@ sub call_over_a_run {
     is((run_sql($node, $load))[0], 'succeeded', "$what: a copy");
     $node->safe_psql('pagila', $how{before}) if $how{before};
     my $session = Session->new($node, 'pagila');
-    $session->run('BEGIN; SAVEPOINT a; CREATE TEMP TABLE mine (); SAVEPOINT b; CREATE TEMP TABLE other ()') if $how{subtransactions};
+    # More subtransactions than a snapshot has room for are in none.
+    $session->run('BEGIN; SAVEPOINT a; CREATE TEMP TABLE mine (a integer); ' . ($how{subtransactions} > 64 ? many_subtransactions($how{subtransactions}) : '')
+        . 'SAVEPOINT b; CREATE TEMP TABLE other ()') if $how{subtransactions};
     my $holder = Session->new($node, 'pagila');
     $holder->run('SELECT pg_advisory_lock(1)');
     $session->send("SELECT $statement FROM (SELECT pg_advisory_lock(1)) s");
@@ -52,9 +55,16 @@ sub call_over_a_run {
     return ($out, $schema, $node->safe_psql('pagila', "SELECT message FROM pagila_repl.run WHERE run_id = $run"));
 }
 
+sub many_subtransactions {
+    return "DO \$\$BEGIN FOR i IN 1..$_[0] LOOP BEGIN INSERT INTO mine VALUES (i); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END\$\$; ";
+}
+
 sub is_there { return $node->safe_psql('pagila', qq{SELECT count(*) FROM pg_namespace WHERE nspname = '$_[0]'}) }
 
-my %combinations = ('live.add(1000)' => [ { subtransactions => 1 }, {}, { vacuum => 1 } ], 'live.rid(7)' => [ { vacuum => 1 }, { vacuum => 1, before => 'SELECT live.share(9)' } ],
+my %combinations = ('live.add(1000)' => [ { subtransactions => 1 }, {}, { vacuum => 1 }, { subtransactions => 100 } ], 'live.rid(7)' => [ { vacuum => 1 }, { vacuum => 1, before => 'SELECT live.share(9)' },
+    { vacuum => 1, before => 'UPDATE live.item SET name = name' }, { vacuum => 1, before => q{UPDATE live.item SET name = 'mine' WHERE id = 3} }, { before => 'VACUUM live.item', vacuum => 1 } ],
+    # The file gets shorter.
+    'live.cut(150)' => [ { vacuum => 1 }, { vacuum => 1, before => 'UPDATE live.item SET name = name' }, { vacuum => 1, before => q{UPDATE live.item SET name = 'mine'} } ],
     'live.name(7)' => [ { subtransactions => 1 }, { before => 'SELECT live.share(9)' } ]);
 for my $statement (sort keys %combinations) {
     for my $how (some_of(2, @{ $combinations{$statement} })) {
@@ -63,10 +73,11 @@ for my $statement (sort keys %combinations) {
         like($message, qr/kept: rows of table \Q$schema\E\.item were changed while it was replaced/, "$what: what it did is kept, and told of");
         is(scalar(() = $message =~ /kept:/g), 1, "$what: it is told once");
         is(is_there($schema), '1', "$what: the copy stays");
-        $node->safe_psql('pagila', "DROP SCHEMA $schema CASCADE");
+        $node->safe_psql('pagila', "DROP SCHEMA IF EXISTS $schema CASCADE");
     }
 }
 for ([ 'live.add(1000)', { subtransactions => 1, end => 'ROLLBACK' } ], [ 'live.share(7)', {} ], [ 'live.count()', { before => 'UPDATE live.item SET name = name' } ],
+    [ 'live.count()', { before => 'UPDATE live.item SET name = name', vacuum => 1 } ], [ 'live.count()', { before => q{UPDATE live.item SET name = 'mine'}, vacuum => 1 } ],
     [ 'live.count()', { before => q{TRUNCATE live.item; INSERT INTO live.item VALUES (1, 'new'), (2, 'gone'); DELETE FROM live.item WHERE id = 2} } ]) {
     my ($statement, $how) = @$_;
     my $what = join ' ', $statement, sort keys %$how;
@@ -91,6 +102,42 @@ for my $isolation ('READ COMMITTED', 'REPEATABLE READ') {
     $session->close;
     is((run_sql($node, $load))[0], 'succeeded', "$isolation: the next run");
     is($node->safe_psql('pagila', $old), '', "$isolation: drops the copy");
+}
+
+# Default privileges for the schema, by who had found it before it was replaced.
+{
+    $node->safe_psql('pagila', 'CREATE ROLE reader');
+    is((run_sql($node, $load))[0], 'succeeded', 'a copy');
+    my ($holder, $session) = map { Session->new($node, 'pagila') } 1, 2;
+    $holder->run('BEGIN; LOCK TABLE pg_catalog.pg_default_acl IN SHARE MODE');
+    $session->send('ALTER DEFAULT PRIVILEGES IN SCHEMA live GRANT SELECT ON TABLES TO reader');
+    wait_until(sub { $node->safe_psql('pagila', 'SELECT count(*) FROM pg_locks WHERE NOT granted') }, 30);
+    is((run_sql($node, $load))[0], 'succeeded', 'a run while default privileges are being altered');
+    my ($run, $schema) = split /\|/, $node->safe_psql('pagila', "SELECT (SELECT max(run_id) FROM pagila_repl.run), ($old)");
+    $holder->run('COMMIT');
+    ok($session->wait(60) && $session->{state} eq '00000', 'they are altered');
+    is((run_sql($node, $load))[0], 'succeeded', 'the next run');
+    like($node->safe_psql('pagila', "SELECT message FROM pagila_repl.run WHERE run_id = $run"), qr/kept: the owner, privileges, default privileges, .* of schema \Q$schema\E was changed while it was replaced/,
+        'it is kept, and told of');
+    is($node->safe_psql('pagila', 'SELECT defaclnamespace::regnamespace FROM pg_default_acl'), $schema, 'they are there');
+    $_->close for $holder, $session;
+    $node->safe_psql('pagila', "DROP SCHEMA IF EXISTS $schema CASCADE");
+}
+
+# Somebody has more subtransactions than a snapshot has room for, in another database: nothing of this one is later for that.
+{
+    my $holder = Session->new($node, 'postgres');
+    $holder->run('BEGIN; CREATE TEMP TABLE mine (a integer); ' . many_subtransactions(100));
+    for my $change ('UPDATE live.item SET name = name', q{UPDATE live.item SET name = 'mine' WHERE id < 9}) {
+        is((run_sql($node, $load))[0], 'succeeded', 'a copy');
+        $node->safe_psql('pagila', $change);
+        my ($status, $error) = run_sql($node, $change =~ /mine/ ? $load : load_sql($file, undef, force => 'true'));
+        is($status, 'succeeded', "$change, with many subtransactions elsewhere") or diag $error;
+        unlike(last_run($node, 'message'), qr/kept|could not be dropped/, 'and the replaced copy is dropped');
+        is($node->safe_psql('pagila', $old), '', 'and is gone');
+    }
+    $holder->run('ROLLBACK');
+    $holder->close;
 }
 
 # What a source has hidden is not copied, and no dump makes such schemas.
