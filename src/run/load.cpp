@@ -95,6 +95,7 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   tell("verifying");
   ContentHashes hashes = verify(stage, expected, request.verify_content, record);
   in_transaction([&] { show_to_decoding(stage.stage_oids()); });
+  make_outward_keys(stage, record);
   write_manifest(dump.plan, request, stage, record.id(), hashes);
 }
 

@@ -192,7 +192,9 @@ class Plan {
   void build_constraint(const Stripped &stripped) {
     auto number = static_cast<uint32_t>(items_.size());
     std::vector<std::string> statements = stripped.create;
-    bool trusted = !request_.check_foreign_keys && !stripped.provable.empty();
+    // What holds on the source holds only for rows that have come from there.
+    bool trusted = !request_.check_foreign_keys && !stripped.provable.empty() && is_copied(stripped.table) &&
+                   is_copied(stripped.referenced);
     if (trusted) statements[0] += " NOT VALID";
     bool reads = stripped.referenced != InvalidOid && !trusted;
     WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, statements,
@@ -241,6 +243,8 @@ class Plan {
       heirs[static_cast<Oid>(std::stoul(*row[0]))].push_back(static_cast<Oid>(std::stoul(*row[1])));
     return heirs;
   }
+
+  bool is_copied(Oid table) const { return copy_of_.count(table) > 0; }
 
   void after_copy(WorkItem &item, Oid table) {
     auto copy = copy_of_.find(table);

@@ -188,6 +188,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   in_transaction([&] { find_invalid(stage, mismatches); });
   check_mismatches(mismatches);
   in_transaction([&] { show_to_decoding(stage.stage_oids()); });
+  make_outward_keys(stage, record);
   write_manifest(source.plan, request, stage, record.id(), hashes);
 }
 

@@ -164,7 +164,7 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
     case WorkItem::Kind::verify: return verify(item, number, *source);
     case WorkItem::Kind::build:
       check_disk_reserve();
-      build(item.statements, item.tablespace, item.table, registered_schemas(job_.run_id));
+      build(item.statements, item.tablespace);
       if (item.analyzes_parts) analyze_partitioned(item.table);
       if (!item.declare_valid.empty()) declare_valid(item.table, item.declare_valid);
       record(item, number, {}, {});

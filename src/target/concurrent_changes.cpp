@@ -293,7 +293,13 @@ constexpr const char *kOnSchemas = R"(
                OR (k.classid, k.objid) IN
                     (SELECT classid, objid FROM pg_catalog.pg_depend
                       WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])
-                        AND deptype = 'n'))))";
+                        AND deptype = 'n'))
+        OR k.locktype = 'relation' AND k.mode NOT IN ('AccessShareLock', 'RowShareLock')
+          AND k.relation IN (WITH RECURSIVE part (oid) AS (
+                               SELECT pg_catalog.unnest($2::oid[])
+                               UNION
+                               SELECT i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
+                             SELECT oid FROM part)))";
 
 // Those of the run's own workers do not count, nor the weakest ones of readers.
 constexpr const char *kOnAnything = R"(
@@ -317,14 +323,16 @@ void add_sentences(std::string &text, size_t &count, const std::string &sql, con
 
 }  // namespace
 
-std::string who_is_in_the_way(const std::vector<std::string> &schema_oids) {
+std::string who_is_in_the_way(const std::vector<std::string> &schema_oids,
+                              const std::vector<std::string> &relation_oids) {
   return as_extension_owner([&] {
     std::string text;
     size_t count = 0;
     for (const ConcurrentChange &change : changes_since(remember_moment(), schema_oids))
       add_sentences(text, count, kWriter, {std::to_string(change.transaction), change.what});
-    add_sentences(text, count, std::string(kHolders) + (schema_oids.empty() ? kOnAnything : kOnSchemas),
-                  {array_literal(schema_oids)});
+    bool is_on_anything = schema_oids.empty() && relation_oids.empty();
+    add_sentences(text, count, std::string(kHolders) + (is_on_anything ? kOnAnything : kOnSchemas),
+                  {array_literal(schema_oids), array_literal(relation_oids)});
     if (count > kMaxShown) text += "\nThere are " + std::to_string(count - kMaxShown) + " more.";
     return text;
   });

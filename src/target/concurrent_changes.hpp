@@ -39,8 +39,10 @@ ObjectSet objects_inside(const std::vector<std::string> &schema_oids);
 void check_no_changes_since(Snapshot moment, const ObjectSet &inside);
 
 // Sentences that say who holds locks on the schemas or on anything in them, or has changes of them under way: process or
-// prepared transaction, role, what it does, what it holds. Empty if nobody does. Without schemas: whoever holds a lock that
+// prepared transaction, role, what it does, what it holds. Empty if nobody does. Also who holds locks on these other tables, or their
+// partitions, that keep a foreign key to them from being made. With neither: whoever holds a lock that
 // conflicts with reading or altering any user's object of this database. Needs a transaction.
-std::string who_is_in_the_way(const std::vector<std::string> &schema_oids);
+std::string who_is_in_the_way(const std::vector<std::string> &schema_oids,
+                              const std::vector<std::string> &relation_oids = {});
 
 }  // namespace pagila_repl

@@ -54,8 +54,11 @@ const std::map<std::string, std::string> kOnly = {
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = x.typelem AND e.typarray = x.oid))"},
     // System columns have nothing but privileges.
     {"pg_attribute", "(x.attnum > 0 OR x.attacl IS NOT NULL)"},
-    // Those that come with a constraint can be switched off.
-    {"pg_trigger", "(NOT x.tgisinternal OR x.tgenabled <> 'O')"}};
+    // Those that come with a constraint can be switched off. A foreign key of another schema's table is a matter of that one.
+    {"pg_trigger", R"((NOT x.tgisinternal
+        OR x.tgenabled <> 'O' AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class r ON r.oid = k.conrelid
+                                               WHERE k.oid = x.tgconstraint AND k.contype = 'f' AND k.conrelid <> x.tgrelid
+                                                 AND r.relnamespace <> ALL ($1::oid[]))))"}};
 
 // One row for each way from a catalog to what its rows are of: the catalog, its OID, the column that leads there, the
 // catalog that it leads to, and its OID (none: to a schema, the rows are objects), whether rows have OIDs, the other
@@ -218,9 +221,18 @@ std::string derive() {
   std::string not_compared = array_literal({std::begin(kNotCompared), std::end(kNotCompared)});
   std::vector<Way> ways = find_ways(not_compared);
   std::vector<Row> notes = query(kNotes, {not_compared});
+  // Nor the indexes of a member, or the sequences that its columns own, which are where it is.
   const std::string not_of_extension =
       R"(NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                      WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'))";
+                      WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
+                          JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                                     AND e.objid = i.indrelid AND e.deptype = 'e'
+                    WHERE o.classid = e.classid AND i.indexrelid = o.objid)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend s
+                          JOIN pg_catalog.pg_depend e ON e.classid = s.refclassid AND e.objid = s.refobjid AND e.deptype = 'e'
+                    WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.classid = o.classid AND s.objid = o.objid
+                      AND s.refclassid = o.classid AND s.refobjsubid <> 0 AND s.deptype IN ('a', 'i')))";
 
   return "WITH in_schema (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM (" + objects_in_schemas(ways) +
          ") o (classid, objid, namespace)\n WHERE " + not_of_extension +

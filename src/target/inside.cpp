@@ -67,6 +67,11 @@ std::string inside_sql(Members members) {
   const std::string stays = members == Members::with ? "" : R"(
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                       WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+     -- A sequence that a column of a member owns is where that is.
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_depend e
+                            ON e.classid = o.refclassid AND e.objid = o.refobjid AND e.deptype = 'e'
+                      WHERE o.classid = d.classid AND o.objid = d.objid AND o.refclassid = d.classid AND o.refobjsubid <> 0
+                        AND o.deptype IN ('a', 'i') AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
      AND NOT (d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = ANY ($2::oid[])))";
   return R"(inside (classid, objid) AS (
   SELECT d.classid, d.objid FROM pg_catalog.pg_depend d

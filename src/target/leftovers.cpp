@@ -15,6 +15,7 @@
 #include "target/concurrent_changes.hpp"
 #include "target/drop_guard.hpp"
 #include "target/extension_parts.hpp"
+#include "target/key_triggers.hpp"
 #include "target/manifest.hpp"
 #include "target/relation_locks.hpp"
 #include "target/target_lock.hpp"
@@ -144,11 +145,13 @@ Judgement drop_unless_needed(const Leftovers &leftovers, bool was_visible, Relat
   ObjectSet inside = objects_inside(there.oids);
   Judgement judgement = judge(there, was_visible);
   if (judgement.kept_because.empty()) {
-    std::string other = drop(there);
-    if (other.empty())
-      forget(leftovers.oids);
-    else
+    remove_triggers_of_keys_out_of(there.oids);
+    if (std::string other = drop(there); !other.empty()) {
       judgement = {"dropping it would also drop " + other, {}};
+    } else {
+      PR_FAULT("dropped");
+      forget(leftovers.oids);
+    }
   }
   check_no_changes_since(locked, inside);
   return judgement;

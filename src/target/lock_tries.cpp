@@ -32,7 +32,7 @@ void in_lock_tries(const LockTries &tries, const std::function<void(RelationLock
       last_error = error.message;
     }
     // Whoever it was may be gone by now: then there is one more try, and the one before it is named.
-    std::string now = who_is_in_the_way(tries.schema_oids);
+    std::string now = who_is_in_the_way(tries.schema_oids, tries.relation_oids);
     if (!now.empty()) in_the_way = now;
     if (Clock::now() >= give_up) {
       if (is_last_try || !now.empty())

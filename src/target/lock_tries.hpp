@@ -12,8 +12,9 @@ namespace pagila_repl {
 
 // What the tries are for.
 struct LockTries {
-  int budget_ms;                         // pagila_repl.swap_budget of the caller
-  std::vector<std::string> schema_oids;  // whose holders are named
+  int budget_ms;                                // pagila_repl.swap_budget of the caller
+  std::vector<std::string> schema_oids;         // whose holders are named
+  std::vector<std::string> relation_oids = {};  // of tables elsewhere, whose writers are named, too
 };
 
 // Within an open transaction: runs the body in a subtransaction, in which no statement waits longer than a try for a lock.

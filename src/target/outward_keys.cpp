@@ -1,131 +1,98 @@
-// Keeps foreign keys to tables elsewhere quiet until the copy is published.
+// Makes foreign keys to tables elsewhere and looks for what of the stage has gone with something elsewhere.
 
 #include "target/outward_keys.hpp"
 
-#include "pg/boundary.hpp"
-#include "pg/catalog_row.hpp"
-#include "pg/spi.hpp"
-#include "pg/transaction.hpp"
+#include <algorithm>
 
-extern "C" {
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
-#include "storage/lmgr.h"
-#include "utils/inval.h"
-}
+#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
+#include "target/key_triggers.hpp"
+#include "target/statement_in_stage.hpp"
 
 namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
+bool is_outward(const Stripped &stripped) { return stripped.group == Stripped::Group::outward; }
 
-// Server code, as ALTER TABLE ... { ENABLE | DISABLE } TRIGGER does it, for one whose table may be anybody's.
-void set_enabled(Oid trigger, char enabled) {
-  Oid table = InvalidOid;
-  change_catalog_row<Form_pg_trigger>(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger,
-                                      [&](Form_pg_trigger row) {
-                                        row->tgenabled = enabled;
-                                        table = row->tgrelid;
-                                      });
-  CacheInvalidateRelcacheByRelid(table);
-  CommandCounterIncrement();
+// By its name, since it has another OID each time it is made.
+Value find_key(const Stripped &key) {
+  return query_value(
+      "SELECT oid FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid AND conname = $2::name AND contype = 'f'",
+      {std::to_string(key.table), key.object});
 }
 
-// Server code: it is to be checked again.
-void declare_unchecked(Oid constraint) {
-  change_catalog_row<Form_pg_constraint>(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, constraint,
-                                         [](Form_pg_constraint row) { row->convalidated = false; });
-}
-
-// Keys of tables with rows. Where the table that is referred to is partitioned there is one for each partition, too; the rows are
-// compared with it as a whole.
-std::vector<Row> checked_keys(const std::vector<std::string> &stage_oids) {
-  return query(
-      R"(SELECT k.oid, k.conrelid::pg_catalog.regclass, pg_catalog.quote_ident(k.conname)
-           FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-                JOIN pg_catalog.pg_class r ON r.oid = k.confrelid
-          WHERE k.contype = 'f' AND k.convalidated AND c.relkind = 'r' AND c.relnamespace = ANY ($1::oid[])
-            AND r.relnamespace <> ALL ($1::oid[])
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)
-          ORDER BY 1)",
-      {array_literal(stage_oids)});
-}
-
-void check_again(const std::vector<std::string> &stage_oids) {
-  for (const Row &row : checked_keys(stage_oids)) {
-    Oid constraint = to_oid(row[0]);
-    guarded([constraint] { declare_unchecked(constraint); });
-    try {
-      execute("ALTER TABLE " + *row[1] + " VALIDATE CONSTRAINT " + *row[2]);
-    } catch (const Error &error) {
-      Error told = error;
-      if (told.sqlstate == "23503" && told.hint.empty())
-        told.hint = "A row that the copy refers to was deleted during the run. Run it again.";
-      throw told;
-    }
-  }
+[[noreturn]] void throw_missing(const Stage &stage, const std::string &kind, const std::string &schema,
+                                const std::string &name) {
+  throw Error("55000",
+              kind + " \"" + name + "\" in schema \"" + seen_as(stage, schema) + "\" is gone from the new copy",
+              "Something elsewhere that it needs was dropped during the run.", "Run it again.");
 }
 
 }  // namespace
 
-ReferredTables find_referred_tables(const std::vector<std::string> &stage_oids) {
-  ReferredTables tables;
-  for (const Row &row : query(
-           R"(SELECT DISTINCT t.oid
-                FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-                     JOIN pg_catalog.pg_class r ON r.oid = k.confrelid
-                     CROSS JOIN LATERAL (SELECT r.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(r.oid)) t (oid)
-                     JOIN pg_catalog.pg_class l ON l.oid = t.oid AND l.relkind = 'r'
-               WHERE k.contype = 'f' AND c.relnamespace = ANY ($1::oid[]) AND r.relnamespace <> ALL ($1::oid[])
-               ORDER BY 1)",
-           {array_literal(stage_oids)})) {
-    Oid table = to_oid(row[0]);
-    tables[table] = mark_rows(table);
+void set_outward_keys_apart(Stage &stage) {
+  std::vector<std::string> inside = stage.stage_oids();
+  for (Stripped &stripped : stage.stripped) {
+    if (stripped.group != Stripped::Group::constraint || stripped.referenced == InvalidOid) continue;
+    Value schema = query_value("SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = $1::oid",
+                               {std::to_string(stripped.referenced)});
+    if (schema && std::find(inside.begin(), inside.end(), *schema) == inside.end())
+      stripped.group = Stripped::Group::outward;
   }
+}
+
+std::vector<std::string> tables_referred_to(const Stage &stage) {
+  std::vector<std::string> tables;
+  for (const Stripped &stripped : stage.stripped)
+    if (is_outward(stripped)) tables.push_back(std::to_string(stripped.referenced));
   return tables;
 }
 
-void silence_outward_keys(Oid table, const std::vector<std::string> &stage_oids) {
-  for (const Row &row : query(
-           R"(SELECT t.oid
-                FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid
-                     JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
-               WHERE k.contype = 'f'
-                 AND (k.conrelid = $1::oid OR k.conrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid)))
-                 AND r.relnamespace <> ALL ($2::oid[]) AND t.tgenabled = 'O' ORDER BY 1)",
-           {std::to_string(table), array_literal(stage_oids)})) {
-    Oid trigger = to_oid(row[0]);
-    guarded([trigger] { set_enabled(trigger, TRIGGER_DISABLED); });
-  }
+void make_outward_key(const Stage &stage, const Stripped &key) {
+  for (const std::string &statement : key.create) run_in_stage(stage, statement, {}, RowsOfKeys::unread);
+  Value made = find_key(key);
+  if (made) switch_off(triggers_elsewhere({*made}));
 }
 
-void check_outward_keys(const ReferredTables &tables, const std::vector<std::string> &stage_oids) {
-  if (tables.empty()) return;
-  // Only who writes there waits.
-  set_local("lock_timeout", "1s");
-  bool is_changed = false;
-  for (const auto &[table, mark] : tables) {
-    Oid oid = table;
-    guarded([oid] { LockRelationOid(oid, ShareRowExclusiveLock); });
+std::vector<std::string> outward_keys(const Stage &stage) {
+  std::vector<std::string> keys;
+  for (const Stripped &stripped : stage.stripped) {
+    if (!is_outward(stripped)) continue;
+    Value key = find_key(stripped);
+    if (!key) throw_missing(stage, "constraint", stripped.schema, stripped.object);
+    keys.push_back(*key);
   }
-  for (const auto &[table, mark] : tables) is_changed = is_changed || has_later_rows(table, mark, false) != false;
-  if (is_changed) check_again(stage_oids);
+  return keys;
 }
 
-void admit_outward_keys(const ReferredTables &tables, const std::vector<std::string> &stage_oids) {
-  if (tables.empty()) return;
-  for (const Row &row : query(
-           R"(SELECT t.oid
-                FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-                     JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
-               WHERE k.contype = 'f' AND c.relnamespace = ANY ($1::oid[]) AND r.relnamespace <> ALL ($1::oid[])
-                 AND t.tgenabled = 'D' ORDER BY 1)",
-           {array_literal(stage_oids)})) {
-    Oid trigger = to_oid(row[0]);
-    guarded([trigger] { set_enabled(trigger, TRIGGER_FIRES_ON_ORIGIN); });
+void check_nothing_is_missing(const Stage &stage) {
+  std::vector<std::string> kinds, tables, schemas, names;
+  for (const Stripped &stripped : stage.stripped) {
+    bool is_index = stripped.group == Stripped::Group::index;
+    if (stripped.group == Stripped::Group::setting || stripped.table == InvalidOid) continue;
+    kinds.push_back(is_index ? "index" : stripped.kind);
+    tables.push_back(std::to_string(stripped.table));
+    schemas.push_back(stripped.schema);
+    names.push_back(stripped.object);
   }
+  for (const Row &row : query(
+           R"(SELECT s.kind, s.schema, s.name
+                FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::name[]),
+                                pg_catalog.unnest($4::name[])) s (kind, table_oid, schema, name)
+               WHERE CASE s.kind
+                       WHEN 'index' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+                                                      WHERE i.indrelid = s.table_oid AND x.relname = s.name)
+                       WHEN 'constraint' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                                                           WHERE k.conrelid = s.table_oid AND k.conname = s.name)
+                       WHEN 'trigger' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                                                        WHERE t.tgrelid = s.table_oid AND t.tgname = s.name)
+                       WHEN 'rule' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r
+                                                     WHERE r.ev_class = s.table_oid AND r.rulename = s.name)
+                     END
+               ORDER BY 1, 2, 3 LIMIT 1)",
+           {array_literal(kinds), array_literal(tables), array_literal(schemas), array_literal(names)}))
+    throw_missing(stage, *row[0], *row[1], *row[2]);
 }
 
 }  // namespace pagila_repl

@@ -1,30 +1,29 @@
-// Foreign keys of a copy to tables outside of it.
+// Foreign keys of a copy to tables that are not part of it.
 //
-// While the copy is a stage they are no concern of whoever changes those tables: the triggers there, which would look into the stage
-// as the owner of a table in it, are off until it is published. What was deleted there meanwhile is noticed then.
+// They are made last, when all else of the stage is done, without a look at the rows; until the copy is published their
+// triggers at those tables, which would look into the stage as the owner of a table in it, are off. Whether the rows are as the keys say
+// is found out while others write to those tables (outward_rows).
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "target/content.hpp"
+#include "target/stage.hpp"
 
 namespace pagila_repl {
 
-// Tables outside that hold the rows referred to, marked before any key was checked.
-using ReferredTables = std::map<Oid, RowsMark>;
-// Those of the stage's tables, before they are stripped of their keys. Needs a transaction.
-ReferredTables find_referred_tables(const std::vector<std::string> &stage_oids);
+// Puts those of the stage's stripped foreign keys into a group of their own. Needs a transaction, and live schemas that have
+// their names and extensions.
+void set_outward_keys_apart(Stage &stage);
+// Tables that they refer to.
+std::vector<std::string> tables_referred_to(const Stage &stage);
 
-// Switches off the triggers outside of these schemas that have come with foreign keys of the table or of its partitions, in the
-// transaction that has made them.
-void silence_outward_keys(Oid table, const std::vector<std::string> &stage_oids);
+// Makes the key, declared valid as far as the dump says so. Needs a transaction.
+void make_outward_key(const Stage &stage, const Stripped &key);
 
-// Locks the tables that are referred to against writing, and compares the rows of the stage with them again if they have changed.
-// Throws 23503 if a row that is referred to is gone. Within the transaction that publishes, before readers wait for anything.
-void check_outward_keys(const ReferredTables &tables, const std::vector<std::string> &stage_oids);
-// Switches the triggers on.
-void admit_outward_keys(const ReferredTables &tables, const std::vector<std::string> &stage_oids);
+// OIDs of the keys that have been made. Throws 55000 if one is gone.
+std::vector<std::string> outward_keys(const Stage &stage);
+// Throws 55000 if anything that has been put back is gone: dropped with something elsewhere that it needs.
+void check_nothing_is_missing(const Stage &stage);
 
 }  // namespace pagila_repl

@@ -21,8 +21,11 @@
 #include "target/decoding.hpp"
 #include "target/disk_reserve.hpp"
 #include "target/extension_parts.hpp"
+#include "target/key_triggers.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
+#include "target/outward_keys.hpp"
+#include "target/outward_rows.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -94,9 +97,15 @@ LastLook look(const Stage &stage, const RunOptions &options) {
   return look;
 }
 
+std::vector<std::string> both_copies(const Stage &stage) {
+  std::vector<std::string> oids = stage.live_oids(), staged = stage.stage_oids();
+  oids.insert(oids.end(), staged.begin(), staged.end());
+  return oids;
+}
+
 // With the locks held: that what was seen is so still. If it is not, a new try looks again, while readers can go on.
 void check_nothing_changed_since(const LastLook &last, const Stage &stage) {
-  check_no_changes_since(last.moment, stage.live_oids());
+  check_no_changes_since(last.moment, both_copies(stage));
   check_content_since(names_of(stage), last.drift);
   for (const StagedSchema &schema : stage.vanished) check_removable(schema);
 }
@@ -183,26 +192,33 @@ void record_swap(const Stage &stage, const LastLook &seen, const std::string &mo
   });
 }
 
-void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, RelationLocks &locks,
-                    RunRecord &record) {
+void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, OutwardRows &rows,
+                    RelationLocks &locks, RunRecord &record) {
   check_same_schemas(stage);
   check_no_schema_of_extension(names_of(stage));
   check_shown_to_decoding(stage.stage_oids());
   LastLook seen = look(stage, options);
-  check_outward_keys(stage.referred, stage.stage_oids());
+  check_nothing_is_missing(stage);
+  check_parts_are_there(stage);
+  rows.hold();
+  hold_definitions_referred_to(stage.live_oids());
   locks.take(stage.live_oids());
   Snapshot locked = remember_moment();
   std::string moment = text_of(locked);
   check_same_schemas(stage);
   check_nothing_changed_since(seen, stage);
   std::string lost = drop_what_is_allowed(seen.drift, options);
+  std::vector<std::string> keys = outward_keys(stage);
+  switch_on(triggers_elsewhere(keys));
   swap_names(stage);
-  admit_outward_keys(stage.referred, stage.stage_oids());
+  // What is replaced has no say any more in what becomes of rows elsewhere.
+  switch_off_keys_out_of(stage.live_oids());
   check_swapped(stage);
   record_swap(stage, seen, moment, record.id());
   record.succeeded(message + lost);
   PR_FAULT("publish");
-  check_no_changes_since(locked, stage.live_oids());
+  check_keys_are_on(keys);
+  check_no_changes_since(locked, both_copies(stage));
 }
 
 }  // namespace
@@ -211,8 +227,13 @@ void publish(const Stage &stage, const RunOptions &options, const std::string &m
   check_disk_reserve();
   // A try that fails undoes a subtransaction: aborting the transaction would release the locks of the run.
   in_durable_transaction([&] {
-    in_lock_tries({options.swap_budget_ms, stage.live_oids()},
-                  [&](RelationLocks &locks) { try_to_publish(stage, options, message, locks, record); });
+    OutwardRows rows(stage);
+    LockTries tries{options.swap_budget_ms, stage.live_oids(), tables_referred_to(stage)};
+    // Before the tries, since it may take long.
+    in_lock_tries(tries, [&](RelationLocks &) { rows.compare(); });
+    PR_FAULT("compared");
+    in_lock_tries(tries, [&](RelationLocks &locks) { try_to_publish(stage, options, message, rows, locks, record); });
+    rows.end();
   });
   // They are reached by everyone now.
   trust_functions_in({});

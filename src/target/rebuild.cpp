@@ -9,6 +9,8 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/disk_reserve.hpp"
+#include "target/lock_tries.hpp"
+#include "target/outward_keys.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -45,11 +47,9 @@ void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::
 
 }  // namespace
 
-void build(const std::vector<std::string> &statements, const std::string &tablespace, Oid table,
-           const std::vector<std::string> &stage_oids) {
+void build(const std::vector<std::string> &statements, const std::string &tablespace) {
   if (!tablespace.empty()) set_local("default_tablespace", tablespace);
   for (const std::string &statement : statements) execute_restricted(statement);
-  if (OidIsValid(table)) silence_outward_keys(table, stage_oids);
 }
 
 // What ALTER TABLE ... VALIDATE CONSTRAINT does once it has read the rows.
@@ -83,10 +83,23 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
       if (stripped.group != group) continue;
       if (group == Stripped::Group::index) check_disk_reserve();
       step(run, record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object,
-           [&] { build(stripped.create, stripped.tablespace, stripped.table, stage.stage_oids()); });
+           [&] { build(stripped.create, stripped.tablespace); });
       PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
     }
   });
+}
+
+void make_outward_keys(const Stage &stage, RunRecord &record) {
+  LockTries tries{stage.lock_budget_ms, {}, tables_referred_to(stage)};
+  RunStep run = [&](const std::function<void()> &work) {
+    in_transaction([&] { in_lock_tries(tries, [&](RelationLocks &) { work(); }); });
+  };
+  for (const Stripped &stripped : stage.stripped) {
+    if (stripped.group != Stripped::Group::outward) continue;
+    step(run, record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object,
+         [&] { make_outward_key(stage, stripped); });
+  }
+  PR_FAULT("outward");
 }
 
 namespace {

@@ -8,9 +8,8 @@
 
 namespace pagila_repl {
 
-// Runs statements of Stripped::create, about a table or, without one, a domain, within the caller's transaction.
-void build(const std::vector<std::string> &statements, const std::string &tablespace, Oid table,
-           const std::vector<std::string> &stage_oids);
+// Runs statements of Stripped::create within the caller's transaction.
+void build(const std::vector<std::string> &statements, const std::string &tablespace);
 
 // Declares a foreign key valid that was added as NOT VALID: it holds on the source, in the snapshot that the rows are from.
 // Needs a transaction.
@@ -21,6 +20,8 @@ void declare_valid(Oid table, const std::string &foreign_key);
 void analyze_partitioned(Oid table);
 
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
+// Those of the group outward, each in a short transaction, since it keeps others from writing to the table that it refers to.
+void make_outward_keys(const Stage &stage, RunRecord &record);
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // Sequences last: setval is not transactional, so nothing that may fail on them comes after.
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record);

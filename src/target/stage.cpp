@@ -19,12 +19,15 @@
 #include "target/decoding.hpp"
 #include "target/extension_parts.hpp"
 #include "target/foreign_code.hpp"
+#include "target/held_back_keys.hpp"
 #include "target/inside.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 #include "target/outside_changes.hpp"
+#include "target/outward_keys.hpp"
 #include "target/real_names.hpp"
 #include "target/schema_properties.hpp"
+#include "target/statement_in_stage.hpp"
 
 extern "C" {
 #include "commands/extension.h"
@@ -47,12 +50,22 @@ void rename_schema(const std::string &from, const std::string &to) {
   execute("ALTER SCHEMA " + quote(from) + " RENAME TO " + quote(to));
 }
 
+Error placed(const Error &error, const ShapeStatement &statement) {
+  // The server's context quotes the statement; its place says as much.
+  Error placed = error;
+  placed.context = statement.place.text();
+  // The schemas are new, so it is of those that can be but once in a database, such as a default operator class.
+  if (error.sqlstate == "42710" && error.hint.empty())
+    placed.hint = "There can be only one in a database: drop the one in place, then run again.";
+  return placed;
+}
+
 // Runs the statements of a plan as the session's role, by the policies of the options.
 class ShapeMaker {
  public:
-  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried)
-      : plan_(plan), options_(options) {
-    for (const CarriedType &type : carried) carried_.insert({type.schema, type.name});
+  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage)
+      : plan_(plan), options_(options), keys_(stage.stage_oids()) {
+    for (const CarriedType &type : stage.carried) carried_.insert({type.schema, type.name});
   }
 
   void make() {
@@ -60,16 +73,13 @@ class ShapeMaker {
       try {
         make(statement);
       } catch (const Error &error) {
-        // The server's context quotes the statement; its place says as much.
-        Error placed = error;
-        placed.context = statement.place.text();
-        // The schemas are new, so it is of those that can be but once in a database, such as a default operator class.
-        if (error.sqlstate == "42710" && error.hint.empty())
-          placed.hint = "There can be only one in a database: drop the one in place, then run again.";
-        throw placed;
+        throw placed(error, statement);
       }
     }
   }
+
+  // What waits until the shape is made.
+  const std::vector<HeldBackKeys::Held> &held_back() const { return keys_.held(); }
 
   std::vector<std::string> remarks() const {
     std::vector<std::string> remarks;
@@ -79,6 +89,7 @@ class ShapeMaker {
 
  private:
   void make(const ShapeStatement &statement);
+  void make_unless_held_back(const ShapeStatement &statement);
   void make_grant(const ShapeStatement &statement);
   void make_owned(const ShapeStatement &statement);
   void make_extension(const Statement &what, const std::string &text);
@@ -96,6 +107,7 @@ class ShapeMaker {
   const RunOptions &options_;
   std::set<std::pair<std::string, std::string>> carried_;
   std::map<std::string, int> skipped_;
+  HeldBackKeys keys_;
 };
 
 void ShapeMaker::make(const ShapeStatement &statement) {
@@ -110,8 +122,14 @@ void ShapeMaker::make(const ShapeStatement &statement) {
     case Kind::extension: return make_extension(what, statement.text);
     case Kind::comment_on_extension: return;  // its control file has given it one
     case Kind::global: return check_global(what);
-    default: execute_restricted(statement.text);
+    default: return make_unless_held_back(statement);
   }
+}
+
+void ShapeMaker::make_unless_held_back(const ShapeStatement &statement) {
+  if (keys_.holds_back(statement)) return;
+  for (const HeldBackKeys::Held &before : keys_.release_before(statement)) execute_restricted(before.statement->text);
+  execute_restricted(statement.text);
 }
 
 void ShapeMaker::make_grant(const ShapeStatement &statement) {
@@ -262,6 +280,30 @@ std::vector<std::string> objects_in(const Stage &stage) {
   return objects;
 }
 
+std::vector<std::string> parts_in(const Stage &stage) {
+  std::vector<std::string> parts;
+  // Not TOAST tables, of which a materialized view gets another when it is filled.
+  for (const Row &row : query(
+           R"(WITH RECURSIVE part (classid, objid) AS (
+                SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, pg_catalog.unnest($1::oid[])
+                UNION
+                SELECT d.classid, d.objid
+                  FROM part p JOIN pg_catalog.pg_depend d ON d.refclassid = p.classid AND d.refobjid = p.objid
+                 WHERE (d.deptype IN ('a', 'i', 'P', 'S')
+                        OR d.deptype = 'n' AND p.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
+                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t
+                                    WHERE d.classid = t.tableoid AND t.oid = d.objid AND t.relkind = 't'))
+              SELECT pg_catalog.concat(classid, ' ', objid) FROM part
+              UNION ALL
+              SELECT pg_catalog.concat('column ', a.attrelid, ' ', a.attnum)
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+               WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped)",
+           {array_literal(stage.stage_oids())}))
+    parts.push_back(*row[0]);
+  std::sort(parts.begin(), parts.end());
+  return parts;
+}
+
 void register_leftover(const StagedSchema &schema, int64_t run_id) {
   as_extension_owner([&] {
     execute("INSERT INTO pagila_repl.leftover (schema_oid, schema_name, run_id) VALUES ($1::oid, $2, $3::bigint)",
@@ -318,6 +360,22 @@ void check_stage_is_there(const Stage &stage) {
   if (!gone.empty())
     throw Error("42P01", "part of the stage of the run was dropped", std::to_string(gone.size()) + " objects are gone.",
                 "Run it again.");
+}
+
+void check_parts_are_there(const Stage &stage) {
+  std::vector<std::string> now = parts_in(stage), gone;
+  std::set_difference(stage.parts.begin(), stage.parts.end(), now.begin(), now.end(), std::back_inserter(gone));
+  if (gone.empty()) return;
+  std::string what = std::to_string(gone.size()) + (gone.size() == 1 ? " part was" : " parts were");
+  for (const std::string &part : gone)
+    if (part.compare(0, 7, "column ") == 0) {
+      std::string table = part.substr(7, part.find(' ', 7) - 7);
+      what = *query_value("SELECT pg_catalog.concat('A column of ', $1::oid::pg_catalog.regclass, ' was')", {table});
+      break;
+    }
+  throw in_seen_names(Error("55000", "a part of the new copy is gone",
+                            what + " dropped during the run with something elsewhere that it needs.", "Run it again."),
+                      stage);
 }
 
 void check_may_replace(const std::vector<std::string> &schemas) {
@@ -402,7 +460,9 @@ void in_steps(const Stage &stage, bool real_names, const std::function<void(cons
 
 namespace {
 
-void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, int64_t run_id) {
+// Returns statements that are still to be run.
+std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options,
+                                           int64_t run_id) {
   // What the server says of the statements is not news to the caller; errors come anyway.
   set_local("client_min_messages", "warning");
   stage.schemas = name_schemas(plan, run_id);
@@ -416,7 +476,7 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
   PR_FAULT("shape");
 
   carry_defaults(plan, stage.schemas, true);
-  ShapeMaker maker(plan, options, stage.carried);
+  ShapeMaker maker(plan, options, stage);
   maker.make();
   stage.remarks = maker.remarks();
   check_nothing_outside(stage.stage_oids());
@@ -427,7 +487,6 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
   set_local("standard_conforming_strings", "on");
   carry_defaults(plan, stage.schemas, false);
   stage.runs_own_code = needs_real_names(stage.stage_oids());
-  stage.referred = find_referred_tables(stage.stage_oids());
   // The definitions are printed with the names that hold when they are run again.
   if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
   for (StagedSchema &schema : stage.schemas) {
@@ -441,24 +500,56 @@ void make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options, i
   // Not before the extensions of the live schemas are back there.
   hide_from_decoding(stage.stage_oids());
   stage.objects = objects_in(stage);
+  stage.parts = parts_in(stage);
+  PR_FAULT("shaped");
+  return maker.held_back();
+}
+
+void add_held_back(const Stage &stage, const HeldBackKeys::Held &held) {
+  try {
+    run_in_stage(stage, held.statement->text, held.referred, RowsOfKeys::compared);
+  } catch (const Error &error) {
+    throw placed(in_seen_names(error, stage), *held.statement);
+  }
+}
+
+// Whether they can be made is seen before any row is copied. In a transaction of its own, as short as can be, since others may not
+// write to the tables referred to until it ends.
+void try_held_back(Stage &stage, const std::vector<HeldBackKeys::Held> &statements) {
+  if (statements.empty()) return;
+  LockTries tries{stage.lock_budget_ms, {}, {}};
+  for (const HeldBackKeys::Held &held : statements)
+    if (OidIsValid(held.referred)) tries.relation_oids.push_back(to_text(held.referred));
+  std::vector<Stripped> keys;
+  in_transaction([&] {
+    set_local("client_min_messages", "warning");
+    in_lock_tries(tries, [&](RelationLocks &) {
+      for (const HeldBackKeys::Held &held : statements) add_held_back(stage, held);
+      keys = strip_foreign_keys(stage.stage_oids());
+      PR_FAULT("keys_tried");
+    });
+  });
+  stage.stripped.insert(stage.stripped.end(), keys.begin(), keys.end());
 }
 
 }  // namespace
 
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   int64_t run_id) {
-  return in_transaction([&] {
-    Stage made;
-    LockTries tries{options.swap_budget_ms, oids_of(plan.schemas)};
-    in_lock_tries(tries, [&](RelationLocks &) {
+  Stage made;
+  std::vector<HeldBackKeys::Held> held_back;
+  in_transaction([&] {
+    in_lock_tries({options.swap_budget_ms, oids_of(plan.schemas), {}}, [&](RelationLocks &) {
       Stage stage;
       stage.lock_budget_ms = options.swap_budget_ms;
       stage.carried = carried;
-      make_shape(stage, plan, options, run_id);
+      held_back = make_shape(stage, plan, options, run_id);
       made = std::move(stage);
     });
-    return made;
   });
+  try_held_back(made, held_back);
+  in_transaction([&] { set_outward_keys_apart(made); });
+  return made;
 }
 
 }  // namespace pagila_repl

@@ -10,7 +10,6 @@
 #include "core/run_options.hpp"
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
-#include "target/outward_keys.hpp"
 #include "target/schema_properties.hpp"
 #include "target/strip.hpp"
 
@@ -32,9 +31,9 @@ struct Stage {
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
-  ReferredTables referred;  // tables elsewhere that foreign keys of the stage refer to
   std::vector<std::string> remarks;  // what was skipped
   std::vector<std::string> objects;  // what the schemas hold once stripped, by catalog and OID, sorted
+  std::vector<std::string> parts;    // what that consists of, likewise: columns, defaults, policies and so on
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column.
   bool runs_own_code = false;
@@ -55,6 +54,9 @@ Error in_seen_names(const Error &error, const Stage &stage);
 
 // Throws 42P01 if someone has dropped it.
 void check_stage_is_there(const Stage &stage);
+
+// Throws 55000 if a part of what it holds is gone: dropped with something elsewhere that it needs.
+void check_parts_are_there(const Stage &stage);
 
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.

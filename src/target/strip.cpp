@@ -10,6 +10,7 @@
 
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
+#include "target/key_triggers.hpp"
 
 extern "C" {
 #include "utils/ruleutils.h"
@@ -52,7 +53,7 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
   for (const Row &row : query(
            R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgname, pg_catalog.quote_ident(t.tgname),
                     pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled, t.tgparentid,
-                    pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname, t.oid
+                    pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname, t.oid, c.oid
                FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal
@@ -60,6 +61,7 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
            {schemas})) {
     bool clone = *row[5] != "0";
     Stripped trigger = stripped_of(Stripped::Group::trigger, "trigger", *row[7], *row[1]);
+    trigger.table = to_oid(row[9]);
     if (!clone) {
       execute("DROP TRIGGER " + *row[2] + " ON " + *row[0]);
       trigger.create.push_back(*row[3]);
@@ -79,12 +81,13 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
   for (const Row &row : query(
            R"(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename, pg_catalog.quote_ident(r.rulename),
                     pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled, pg_catalog.obj_description(r.oid, 'pg_rewrite'),
-                    n.nspname
+                    n.nspname, c.oid
                FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename)",
            {schemas})) {
     Stripped rule = stripped_of(Stripped::Group::trigger, "rule", *row[6], *row[1], {*row[3]});
+    rule.table = to_oid(row[7]);
     execute("DROP RULE " + *row[2] + " ON " + *row[0]);
     static const std::map<std::string, std::string> switches = {
         {"D", "DISABLE RULE "}, {"R", "ENABLE REPLICA RULE "}, {"A", "ENABLE ALWAYS RULE "}};
@@ -108,7 +111,7 @@ std::string on_parent_alone(const std::string &alter_table) {
   return head + "ONLY " + alter_table.substr(head.size());
 }
 
-std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
+std::vector<Stripped> strip_keys(const std::string &schemas) {
   std::vector<Stripped> stripped;
   for (const Row &row : query(
            R"(SELECT k.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), k.conname,
@@ -130,7 +133,7 @@ std::vector<Stripped> strip_foreign_keys(const std::string &schemas) {
     key.referenced = to_oid(row[8]);
     key.referenced_tree = to_oid(row[9]);
     if (*row[10] == "t") key.provable = *row[2];
-    execute("ALTER TABLE " + *row[1] + " DROP CONSTRAINT " + *row[3]);
+    drop_foreign_key(to_oid(row[0]));
     if (row[4])
       key.create.push_back("COMMENT ON CONSTRAINT " + *row[3] + " ON " + *row[1] + " IS " + quote_literal(*row[4]));
     stripped.push_back(key);
@@ -325,12 +328,16 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
 
 }  // namespace
 
+std::vector<Stripped> strip_foreign_keys(const std::vector<std::string> &stage_oids) {
+  return strip_keys(array_literal(stage_oids));
+}
+
 std::vector<Stripped> strip(const std::vector<std::string> &stage_oids) {
   std::vector<Stripped> all;
   std::string schemas = array_literal(stage_oids);
   std::vector<Stripped> triggers = strip_triggers(schemas);
   // Before the keys they refer to.
-  std::vector<Stripped> foreign_keys = strip_foreign_keys(schemas);
+  std::vector<Stripped> foreign_keys = strip_keys(schemas);
   strip_indexes(schemas, all);
   std::vector<Stripped> checks = strip_unproven_checks(schemas);
   all.insert(all.end(), foreign_keys.begin(), foreign_keys.end());

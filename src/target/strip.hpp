@@ -10,7 +10,8 @@ namespace pagila_repl {
 
 // Something taken off, in the order in which it is to be put back.
 struct Stripped {
-  enum class Group { index, constraint, trigger, setting };
+  // outward: foreign keys to tables elsewhere, which set_outward_keys_apart tells from the others.
+  enum class Group { index, constraint, outward, trigger, setting };
   Group group;
   std::string kind;                 // for the run's steps
   std::string schema, object;       // schema by its stage name
@@ -29,5 +30,7 @@ struct Stripped {
 // Takes everything off the tables in these schemas. What other objects of the shape need (a primary key that a view
 // groups by) stays. Needs a transaction with search_path = pg_catalog.
 std::vector<Stripped> strip(const std::vector<std::string> &stage_oids);
+// The foreign keys alone.
+std::vector<Stripped> strip_foreign_keys(const std::vector<std::string> &stage_oids);
 
 }  // namespace pagila_repl

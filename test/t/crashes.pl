@@ -26,8 +26,8 @@ my ($new, $old) = @copies;
 isnt($new->{content}, $old->{content}, 'the copies differ');
 
 # Every fault point, and late passings of those that a load comes by more than once.
-my @points = qw(connect:1 fingerprint:1 lock:1 plan:1 shape:1 copy:17 rows:9 index:30 constraint:11 sequence:4 refresh:1
-  analyze:12 verify:13 audit:1 publish:1 published:1 clean:1);
+my @points = qw(connect:1 fingerprint:1 lock:1 plan:1 shape:1 shaped:1 copy:17 rows:9 index:30 constraint:11 sequence:4 refresh:1
+  analyze:12 verify:13 outward:1 audit:1 compared:1 publish:1 published:1 clean:1 dropped:1);
 
 for my $point (some_of(6, 'published:1', grep { !/^published/ } @points)) {
     set_fault($node, "$point:sigkill");
@@ -63,7 +63,7 @@ sub heals {
     my ($what, $point) = @_;
     ok(wait_until(sub { is_up() }, 60), "$what: server is up again");
     my ($run, $status) = split /\|/, last_run($node, 'run_id, status');
-    my $published = $point =~ /^(published|clean)/;
+    my $published = $point =~ /^(published|clean|dropped)/;
     is($status, $published ? 'succeeded' : 'running', "$what: the run is recorded as it was");
     my $recorded_copy = $status eq 'succeeded' ? $new : $old;
     ok(content($node, undef, own => 'pagila_repl*') eq $recorded_copy->{content}, "$what: the copy is the one recorded, whole");

@@ -59,7 +59,7 @@ for my $name (sort keys %tables) {
             $maker->run('ALTER DATABASE pagila RESET pagila_repl.fault');
             ok($run->wait(60), "$what: the run ends");
             if (defined $deleted && $deleted == 2) {
-                like($run->{out}, qr/23503: .*"of_card".*HINT:  A row that the copy refers to was deleted during the run\. Run it again\./s, "$what: and fails");
+                like($run->{out}, qr/23503: .*"of_card".*HINT:  That table is not copied\. If the row was deleted there during the run, run it again\./s, "$what: and fails");
                 $node->safe_psql('pagila', "INSERT INTO $referred (id) VALUES (2)");
             } else {
                 like($run->{out}, qr/^succeeded$/m, "$what: and succeeds");
