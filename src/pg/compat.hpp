@@ -13,6 +13,7 @@ extern "C" {
 #include "catalog/pg_foreign_server.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "storage/latch.h"
@@ -61,6 +62,24 @@ inline TupleConversionMap *root_to_leaf_map(ResultRelInfo *leaf, EState *executo
 #else
   (void)executor;
   return leaf->ri_RootToPartitionMap;
+#endif
+}
+
+using TreeWalker = bool (*)(Node *, void *);
+
+inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_walker(node, walker, context);
+#else
+  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context);
+#endif
+}
+
+inline bool walk_query(Query *query, TreeWalker walker, void *context) {
+#if PG_VERSION_NUM >= 160000
+  return query_tree_walker(query, walker, context, 0);
+#else
+  return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context, 0);
 #endif
 }
 

@@ -7,10 +7,12 @@
 #include "pg/function_guard.hpp"
 
 #include "pg/boundary.hpp"
+#include "pg/query_guard.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -57,24 +59,17 @@ bool read_guard(char **value, void **extra, GucSource) {
   return true;
 }
 
-bool is_on() { return guard != nullptr && guard->is_on; }
-
-bool is_in_trusted_schema(Oid function, Oid schema) {
-  for (int i = 0; i < guard->count; i++)
-    if (guard->trusted[i] == schema) return !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
-  return false;
-}
-
 struct Function {
   Oid owner, schema;
-  bool runs_as_owner, is_event_trigger;
+  bool runs_as_owner, is_event_trigger, is_sql;
 };
 
 bool find_function(Oid oid, Function *function) {
   HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
   if (!HeapTupleIsValid(tuple)) return false;
   auto *form = (Form_pg_proc)GETSTRUCT(tuple);
-  *function = {form->proowner, form->pronamespace, form->prosecdef, form->prorettype == EVENT_TRIGGEROID};
+  *function = {form->proowner, form->pronamespace, form->prosecdef, form->prorettype == EVENT_TRIGGEROID,
+               form->prolang == SQLlanguageId};
   ReleaseSysCache(tuple);
   return true;
 }
@@ -85,7 +80,7 @@ bool is_superusers_event_trigger(const Function &function) {
 
 void check_call(Oid oid, const Function &function) {
   if (function.runs_as_owner || has_privs_of_role(function.owner, GetUserId()) ||
-      is_in_trusted_schema(oid, function.schema))
+      is_made_in_stage(ProcedureRelationId, oid, function.schema))
     return;
   ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                   errmsg("function %s of role \"%s\" would be called as role \"%s\"", format_procedure_qualified(oid),
@@ -94,23 +89,49 @@ void check_call(Oid oid, const Function &function) {
                   errhint("Change its owner, or the owner of the tables that it is called for.")));
 }
 
-// Whatever a superuser's function is called as, its owner gains nothing.
+// Whatever a superuser's function is called as, its owner gains nothing. But what is inlined escapes a look at its queries.
 bool needs(Oid oid) {
   Function function;
-  if (is_on() && find_function(oid, &function) && !is_in_trusted_schema(oid, function.schema) &&
-      (function.is_event_trigger || !superuser_arg(function.owner)))
+  if (guard_is_on() && oid >= FirstNormalObjectId && find_function(oid, &function) &&
+      (function.is_sql || function.is_event_trigger ||
+       !(superuser_arg(function.owner) || is_made_in_stage(ProcedureRelationId, oid, function.schema))))
     return true;
   return needs_before != nullptr && needs_before(oid);
 }
 
+// What is kept with a function that is called.
+struct Called {
+  Oid role;       // as which it was called last
+  Datum of_next;  // what the hook before ours keeps
+};
+
+// A function in SQL keeps its plans for as long as the expression does that calls it. Made for one role, they were not looked
+// at for another.
+void forget_plans_of_others(FmgrInfo *info, Called *called) {
+  if (called->role != GetUserId() && info->fn_extra != nullptr) {
+    if (info->fn_retset)
+      ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                      errmsg("function %s would go on as another role", format_procedure_qualified(info->fn_oid)),
+                      errhint("Let no function read from a cursor that was opened as another role.")));
+    info->fn_extra = nullptr;
+  }
+  called->role = GetUserId();
+}
+
 void call(FmgrHookEventType event, FmgrInfo *info, Datum *argument) {
+  auto *called = (Called *)DatumGetPointer(*argument);
+  if (called == nullptr) {
+    called = (Called *)MemoryContextAllocZero(info->fn_mcxt, sizeof(Called));
+    *argument = PointerGetDatum(called);
+  }
   Function function;
-  if (is_on() && find_function(info->fn_oid, &function)) {
+  if (guard_is_on() && find_function(info->fn_oid, &function)) {
     if (is_superusers_event_trigger(function)) event_triggers_running += event == FHET_START ? 1 : -1;
     if (event == FHET_START) check_call(info->fn_oid, function);
+    if (event == FHET_START && function.is_sql) forget_plans_of_others(info, called);
   }
   if (call_before != nullptr && (needs_before == nullptr || needs_before(info->fn_oid)))
-    call_before(event, info, argument);
+    call_before(event, info, &called->of_next);
 }
 
 bool defines_or_outlives(PlannedStmt *statement) {
@@ -124,12 +145,14 @@ void check_utility(PlannedStmt *statement, const char *text, bool read_only, Pro
                    QueryCompletion *completion) {
   if (admitted_statements > 0)
     admitted_statements--;
-  else if (context != PROCESS_UTILITY_SUBCOMMAND && !creating_extension && event_triggers_running == 0 && is_on() &&
-           defines_or_outlives(statement))
+  else if (context != PROCESS_UTILITY_SUBCOMMAND && !creating_extension && event_triggers_running == 0 &&
+           guard_is_on() && defines_or_outlives(statement))
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     errmsg("a function that a run calls may not execute %s", CreateCommandName(statement->utilityStmt)),
                     errdetail("What the run trusts could be changed by it."),
                     errhint("Let no function of checks, indexes, columns, views or triggers define anything.")));
+  if (guard_is_on() && IsA(statement->utilityStmt, CallStmt))
+    check_procedure(castNode(CallStmt, statement->utilityStmt));
   auto *next = utility_before != nullptr ? utility_before : standard_ProcessUtility;
   next(statement, text, read_only, context, parameters, environment, receiver, completion);
 }
@@ -144,12 +167,13 @@ void install() {
   needs_fmgr_hook = needs;
   fmgr_hook = call;
   ProcessUtility_hook = check_utility;
+  install_query_guard();
 }
 
 // Parallel workers get the setting from their leader.
 void take_guard(const char *, void *extra) {
   guard = static_cast<const Guard *>(extra);
-  if (is_on()) install();
+  if (guard_is_on()) install();
 }
 
 }  // namespace
@@ -159,6 +183,14 @@ void define_function_guard() {
                              nullptr, &guarded_text, "", PGC_SUSET,
                              GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, read_guard,
                              take_guard, nullptr);
+}
+
+bool guard_is_on() { return guard != nullptr && guard->is_on; }
+
+bool is_made_in_stage(Oid class_oid, Oid object, Oid schema) {
+  for (int i = 0; i < guard->count; i++)
+    if (guard->trusted[i] == schema) return !OidIsValid(getExtensionOfObject(class_oid, object));
+  return false;
 }
 
 // Server code.

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "pg/server.hpp"
+
 namespace pagila_repl {
 
 // Defines the setting by which parallel workers learn what their leader is kept from. For _PG_init.
@@ -18,6 +20,11 @@ void guard_functions();
 
 // Functions made in these schemas, which nobody else can reach, may be called as any role. Members of extensions are no such.
 void trust_functions_in(const std::vector<std::string> &schema_oids);
+
+// For query_guard, which looks at what is evaluated but is no function of others.
+bool guard_is_on();
+// True of what functions may be called as any role.
+bool is_made_in_stage(Oid class_oid, Oid object, Oid schema);
 
 // So many utility statements that come next are ours, and no function's.
 void admit_statements(int count);

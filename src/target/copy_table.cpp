@@ -8,6 +8,7 @@
 
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "pg/query_guard.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/route_rows.hpp"
@@ -114,7 +115,10 @@ uint64 copy(Oid table, const char *statement, const char *const *columns, int co
   Identity before = enter_role(relation->rd_rel->relowner);
   ParseState *state = make_parsestate(nullptr);
   (void)addRangeTableEntryForRelation(state, relation, RowExclusiveLock, nullptr, false, false);
-  CopyFromState copy_state = BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options);
+  CopyFromState copy_state = nullptr;
+  // Defaults of columns that the rows lack.
+  with_known_expressions(
+      [&] { copy_state = BeginCopyFrom(state, relation, nullptr, nullptr, false, read_stream, names, options); });
   stream->copy = copy_state;
   uint64 rows = through_root ? route_rows(copy_state, relation) : CopyFrom(copy_state);
   EndCopyFrom(copy_state);

@@ -74,11 +74,23 @@ WITH RECURSIVE relation AS (
                   CROSS JOIN LATERAL (VALUES (d.refclassid, c.oid), (w.tableoid, w.oid)) v (classid, objid)
             WHERE e.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
               AND d.classid = e.classid AND d.objid = e.objid
-              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid <> e.relation) n (classid, objid)
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid <> e.relation
+           UNION ALL
+           -- A foreign table that is read, and the server that it leads to.
+           SELECT f.classid, f.objid
+             FROM pg_catalog.pg_depend d
+                  JOIN pg_catalog.pg_foreign_table t ON t.ftrelid = d.refobjid
+                  CROSS JOIN LATERAL (VALUES (d.refclassid, t.ftrelid),
+                                             ('pg_catalog.pg_foreign_server'::pg_catalog.regclass, t.ftserver)) f (classid, objid)
+            WHERE e.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
+              AND d.classid = e.classid AND d.objid = e.objid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) n (classid, objid)
 ), code (classid, objid, schema, owner) AS (
   SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, pronamespace, proowner FROM pg_catalog.pg_proc
   UNION ALL
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relnamespace, relowner FROM pg_catalog.pg_class WHERE relkind = 'v'
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relnamespace, relowner FROM pg_catalog.pg_class WHERE relkind IN ('v', 'f')
+  UNION ALL
+  SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, 0, srvowner FROM pg_catalog.pg_foreign_server
   UNION ALL
   -- A carried one is the live one, whatever schema it is in for the moment.
   SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, CASE WHEN oid = ANY ($2::oid[]) THEN 0 ELSE typnamespace END, typowner
