@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,6 +89,14 @@ struct PlannedType {
   std::string sha256;
 };
 
+// A materialized view whose owner sees tables that it reads through row-level security.
+struct FilteredView {
+  QualifiedName view;
+  std::string owner;
+  std::string content_hash;  // of what it holds on the source; empty if that is not known
+  bool in_utf8 = false;      // how it was hashed
+};
+
 struct PlannedFile {
   std::string path;
   std::string sha256;
@@ -100,7 +109,8 @@ struct LoadPlan {
   std::vector<ShapeStatement> shape;  // in order; settings among them
   std::vector<PlannedRows> rows;
   std::vector<SequenceState> sequences;
-  std::vector<QualifiedName> refreshes;  // materialized views to fill, in order
+  std::vector<QualifiedName> refreshes;               // materialized views to fill, in order
+  std::optional<std::vector<FilteredView>> filtered;  // those of the source; of a dump nobody knows
   // Name and value of settings by which the source turns values into text; materialized views are filled with them.
   std::vector<std::pair<std::string, std::string>> source_settings;
   std::vector<PlannedType> types;

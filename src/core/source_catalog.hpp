@@ -31,6 +31,13 @@ struct RoutedTree {
   std::string because;
 };
 
+// A materialized view that its owner fills through policies.
+struct FilteredSource {
+  QualifiedName view;
+  std::string owner;
+  bool can_be_read = false;
+};
+
 // One thing that a run needs and that was looked at beforehand.
 struct Finding {
   enum class Severity { ok, warning, error };
@@ -54,6 +61,7 @@ struct SourceCatalog {
   std::vector<RoutedTree> routed;              // their leaves are in `tables` too
   std::vector<QualifiedName> sequences;        // wanted, of any ownership, identity ones too
   std::vector<QualifiedName> refreshes;        // wanted materialized views that are populated, in order of dependency
+  std::vector<FilteredSource> filtered;        // those of them whose owners see tables through row-level security
   std::vector<QualifiedName> left_out;         // relations of the wanted schemas that the selection leaves out
   std::vector<std::string> lock_order;  // quoted qualified names of wanted tables and partition roots to lock ONLY
   std::string signature;                // differs when any relation of the wanted schemas was made, dropped, altered

@@ -17,6 +17,7 @@
 #include "target/manifest.hpp"
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
+#include "target/row_security.hpp"
 #include "target/stage.hpp"
 #include "target/target_lock.hpp"
 #include "target/verify.hpp"
@@ -90,6 +91,7 @@ void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &reques
   enter(record, Phase::sequences);
   set_sequences(dump.plan, stage, record);
   refresh_materialized_views(dump.plan, stage, record);
+  in_transaction([&] { put_back_row_security(stage); });
   if (request.analyze) analyze(stage, record);
   enter(record, Phase::verify);
   tell("verifying");

@@ -274,7 +274,7 @@ class Plan {
 
 Oid staged_table(const Stage &stage, const QualifiedName &name) {
   Value oid = query_value(
-      "SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relname = $2 AND relkind IN ('r', 'p')",
+      "SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relname = $2 AND relkind IN ('r', 'p', 'm')",
       {std::to_string(stage.of(name.schema).stage_oid), name.name});
   if (!oid) throw Error("42P01", "table \"" + name.schema + "." + name.name + "\" is not in the shape of the source");
   return static_cast<Oid>(std::stoul(*oid));

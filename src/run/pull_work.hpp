@@ -15,7 +15,7 @@ namespace pagila_repl {
 std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, const ReplicateRequest &request,
                                 bool in_utf8);
 
-// The table of the stage by its name as seen.
+// The table, or materialized view, of the stage by its name as seen.
 Oid staged_table(const Stage &stage, const QualifiedName &name);
 
 }  // namespace pagila_repl

@@ -27,6 +27,7 @@
 #include "target/manifest.hpp"
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
+#include "target/row_security.hpp"
 #include "target/target_lock.hpp"
 #include "target/verify.hpp"
 
@@ -152,6 +153,20 @@ void verify_routed(const Source &source, const Stage &stage, ContentHashes &hash
   check_mismatches(mismatches);
 }
 
+// What views hold there that are filled through policies, to tell whether it is what the policies show.
+void hash_filtered_views(Source &source, const Stage &stage) {
+  source.plan.filtered.emplace();
+  for (const FilteredSource &filtered : source.catalog().filtered) {
+    FilteredView view{filtered.view, filtered.owner, {}, source.in_utf8};
+    if (filtered.can_be_read) {
+      std::string query = content_query(staged_table(stage, filtered.view),
+                                        quote(filtered.view.schema, filtered.view.name), true, source.in_utf8);
+      view.content_hash = SourceContent(*source.snapshot.holder, query, 0, 0).take().hash;
+    }
+    source.plan.filtered->push_back(view);
+  }
+}
+
 void build_stage(Source &source, const Stage &stage, const ReplicateRequest &request, RunRecord &record,
                  std::vector<std::string> &remarks) {
   enter(record, Phase::rows);
@@ -173,6 +188,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   remarks.insert(remarks.end(), harvest.remarks.begin(), harvest.remarks.end());
   ContentHashes hashes = compare(items, harvest);
   if (request.verify_content) verify_routed(source, stage, hashes);
+  in_transaction([&] { hash_filtered_views(source, stage); });
   // Nothing is asked of the source any more.
   source.snapshot.holder.reset();
 
@@ -182,6 +198,7 @@ void build_stage(Source &source, const Stage &stage, const ReplicateRequest &req
   enter(record, Phase::sequences);
   set_sequences(source.plan, stage, record);
   refresh_materialized_views(source.plan, stage, record);
+  in_transaction([&] { put_back_row_security(stage); });
   if (request.analyze) analyze(stage, record, "{m}");
   enter(record, Phase::verify);
   std::vector<std::string> mismatches;

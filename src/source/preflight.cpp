@@ -155,6 +155,22 @@ SELECT n.nspname, c.relname,
                 "Undistribute it with undistribute_table of Citus, or leave its schema out.");
 }
 
+// Where policies of the source decide what a view holds they must be asked as the same role, or it must hold everything.
+void look_at_filtered_views(const SourceCatalog &catalog, bool keep_owners, Findings &found) {
+  for (const FilteredSource &filtered : catalog.filtered)
+    if (!keep_owners || query(R"(SELECT FROM pg_catalog.pg_roles
+                  WHERE rolname = $1 AND NOT rolsuper AND NOT rolbypassrls AND pg_catalog.pg_has_role(oid, 'USAGE'))",
+                              {filtered.owner})
+                            .empty())
+      found.warning(
+          "materialized view",
+          "materialized view \"" + filtered.view.schema + "." + filtered.view.name +
+              "\" is filled through row-level security for its owner \"" + filtered.owner +
+              "\", who cannot own it here",
+          "A run fails unless it holds all rows. Create the role, without SUPERUSER and BYPASSRLS, and grant it "
+          "to the role that runs.");
+}
+
 void look_at_rights(const SourceCatalog &catalog, Findings &found) {
   if (query_value("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')") != "t")
     found.error("rights", "42501", "the role may not create schemas in this database",
@@ -186,6 +202,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   found.add(find_publications());
   look_for_distributed(source, catalog, found);
   found.add(catalog.findings);
+  look_at_filtered_views(catalog, options.keep_owners, found);
   found.add(find_missing(source, catalog, options));
   return found.take();
 }

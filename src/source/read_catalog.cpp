@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 
+#include "pg/filtered_views.hpp"
 #include "source/answer.hpp"
 #include "source/binary_copy.hpp"
 #include "source/left_out.hpp"
@@ -90,6 +91,11 @@ SELECT c.nspname, c.relname FROM relation c
             WHERE s.view = c.oid AND s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.oid <> c.oid),
           c.nspname, c.relname)";
 
+constexpr const char *kFiltered = R"(
+SELECT c.nspname, c.relname, f.owner,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+  FROM filtered f JOIN relation c ON c.oid = f.view WHERE c.relispopulated ORDER BY 1, 2)";
+
 // VACUUM and ANALYZE change rows of pg_class in place, so xmin tells of everything else. Of a materialized view, rows and
 // file are of no interest; REFRESH changes the row of pg_class.
 constexpr const char *kSignature = R"(
@@ -168,6 +174,8 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   catalog.routed = find_routed_trees(source, wanted);
   catalog.sequences = query.names(kSequences);
   catalog.refreshes = query.names(kRefreshes);
+  for (const Row &row : query((std::string(kFilteredViews) + kFiltered).c_str()))
+    catalog.filtered.push_back({name_in(row, 0), text_in(row, 2), flag_in(row, 3)});
   for (const QualifiedName &name : query.names(kLocked)) catalog.lock_order.push_back(quote(name.schema, name.name));
   catalog.signature = optional_text_in(only_row(query(kSignature)), 0);
   catalog.remarks = left_out_of_any_run(source, wanted);

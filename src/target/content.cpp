@@ -118,6 +118,12 @@ ExprState *prepare(Relation relation, const char *expression) {
   return ExecInitExpr(expression_planner((Expr *)node), nullptr);
 }
 
+// Server code: a table, or a materialized view.
+Relation open_with_rows(Oid relation) {
+  Relation opened = open_if_kind(relation, RELKIND_MATVIEW);
+  return opened != nullptr ? opened : open_of_kind(relation, RELKIND_RELATION);
+}
+
 // Plain data: what a scan adds up.
 struct Sums {
   uint64 rows;
@@ -127,7 +133,7 @@ struct Sums {
 // Server code. The output functions of the columns' types are called, as the owner of the table and with no way to change
 // anything for the session.
 Sums scan(Oid table, const char *expression) {
-  Relation relation = open_of_kind(table, RELKIND_RELATION);
+  Relation relation = open_with_rows(table);
   Identity before_owner = enter_role(relation->rd_rel->relowner);
 
   Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());

@@ -18,7 +18,7 @@ struct Content {
   std::string hash;  // "rows:sum of hashes sum of their hashes"; empty if only counted
 };
 
-// Reads the whole table (ONLY it, not its children), whoever may read it, below its rules and policies; throws 42809 if it is
+// Reads the whole table or materialized view (ONLY it, not its children), whoever may read it, below its rules and policies; throws 42809 if it is
 // none. What the types' output functions do they do as its owner. Equal content gives equal hashes, on any server with the same output
 // settings and, unless in_utf8, the same encoding; a column whose type's equality is not identity (numeric 1.0 = 1.00) is
 // hashed as the text its output function gives, so different content of such columns differs too. Sets TimeZone until

@@ -11,6 +11,7 @@
 #include "target/disk_reserve.hpp"
 #include "target/lock_tries.hpp"
 #include "target/outward_keys.hpp"
+#include "target/row_security.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -124,10 +125,10 @@ void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRec
   in_steps(stage, true, [&](const RunStep &run) {
     for (const QualifiedName &view : plan.refreshes)
       step(run, record, stage, "materialized view", view.schema, view.name, [&] {
-        use_settings_of_source(plan);
-        // No policy of a table that a view reads is evaluated.
-        set_local("row_security", "off");
-        execute_restricted("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
+        fill_as_on_source(plan, stage, view, [&] {
+          use_settings_of_source(plan);
+          execute_restricted("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
+        });
         PR_FAULT("refresh");
       });
   });

@@ -26,6 +26,7 @@
 #include "target/outside_changes.hpp"
 #include "target/outward_keys.hpp"
 #include "target/real_names.hpp"
+#include "target/row_security.hpp"
 #include "target/schema_properties.hpp"
 #include "target/statement_in_stage.hpp"
 
@@ -487,6 +488,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   set_local("standard_conforming_strings", "on");
   carry_defaults(plan, stage.schemas, false);
   stage.runs_own_code = needs_real_names(stage.stage_oids());
+  lift_row_security(stage);
   // The definitions are printed with the names that hold when they are run again.
   if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
   for (StagedSchema &schema : stage.schemas) {

@@ -31,9 +31,11 @@ struct Stage {
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
-  std::vector<std::string> remarks;  // what was skipped
-  std::vector<std::string> objects;  // what the schemas hold once stripped, by catalog and OID, sorted
-  std::vector<std::string> parts;    // what that consists of, likewise: columns, defaults, policies and so on
+  std::vector<Oid> secured;            // tables whose row-level security is off until the copy is complete
+  std::vector<FilteredView> filtered;  // materialized views that their owners would fill through it
+  std::vector<std::string> remarks;    // what was skipped
+  std::vector<std::string> objects;    // what the schemas hold once stripped, by catalog and OID, sorted
+  std::vector<std::string> parts;      // what that consists of, likewise: columns, defaults, policies and so on
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column.
   bool runs_own_code = false;

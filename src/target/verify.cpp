@@ -6,6 +6,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/content.hpp"
+#include "target/row_security.hpp"
 
 namespace pagila_repl {
 
@@ -79,6 +80,7 @@ void find_invalid(const Stage &stage, std::vector<std::string> &mismatches) {
                WHERE x.relnamespace = ANY ($1::oid[]) AND NOT i.indisvalid AND x.relkind = 'i')",
            {oids}))
     mismatches.push_back("index " + *row[0] + " is not valid");
+  find_unsecured(stage, mismatches);
 }
 
 void check_mismatches(const std::vector<std::string> &mismatches) {

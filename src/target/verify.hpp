@@ -14,7 +14,7 @@ ContentHashes verify(const Stage &stage, const ExpectedRows &expected, bool with
 
 // Throws XX001 with all of them if there are any.
 void check_mismatches(const std::vector<std::string> &mismatches);
-// Adds indexes of the stage that are not valid. Needs a transaction.
+// Adds indexes of the stage that are not valid, and tables without the row-level security they are to have. Needs a transaction.
 void find_invalid(const Stage &stage, std::vector<std::string> &mismatches);
 
 }  // namespace pagila_repl
