@@ -17,6 +17,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/decoding.hpp"
+#include "target/default_privileges.hpp"
 #include "target/extension_parts.hpp"
 #include "target/foreign_code.hpp"
 #include "target/held_back_keys.hpp"
@@ -260,6 +261,15 @@ void carry_defaults(const LoadPlan &plan, const std::vector<StagedSchema> &schem
       carry_default_privileges(schema.live_oid, schema.stage_oid);
 }
 
+void remark_on_default_privileges(const LoadPlan &plan, Stage &stage) {
+  std::vector<std::string> remarks{remark_on_defaults_of_database()};
+  for (const StagedSchema &schema : stage.schemas)
+    if (schema.live_oid != InvalidOid && are_default_privileges_first(plan, schema.name))
+      remarks.push_back(remark_on_defaults_of_schema(schema.name, schema.stage_oid, stage.carried));
+  for (const std::string &remark : remarks)
+    if (!remark.empty()) stage.remarks.push_back(remark);
+}
+
 // Closed to others until it is published: what they own in it they could change under the run's feet.
 void close_to_others(const StagedSchema &schema) { give_rights(schema.stage_oid, {GetSessionUserId(), nullptr}); }
 
@@ -469,17 +479,22 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   stage.schemas = name_schemas(plan, run_id);
   lock_schema_rows(stage.live_oids());
   MovedParts moved;
-  for (StagedSchema &schema : stage.schemas) {
-    take_place_of_live(schema);
-    if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
-  }
-  trust_functions_in(stage.stage_oids());
-  PR_FAULT("shape");
+  std::vector<HeldBackKeys::Held> held_back;
+  without_default_privileges([&] {
+    for (StagedSchema &schema : stage.schemas) {
+      take_place_of_live(schema);
+      if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
+    }
+    trust_functions_in(stage.stage_oids());
+    PR_FAULT("shape");
 
-  carry_defaults(plan, stage.schemas, true);
-  ShapeMaker maker(plan, options, stage);
-  maker.make();
-  stage.remarks = maker.remarks();
+    carry_defaults(plan, stage.schemas, true);
+    ShapeMaker maker(plan, options, stage);
+    maker.make();
+    stage.remarks = maker.remarks();
+    held_back = maker.held_back();
+  });
+  remark_on_default_privileges(plan, stage);
   check_nothing_outside(stage.stage_oids());
   check_foreign_code(stage.stage_oids(), stage.carried);
 
@@ -504,7 +519,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   stage.objects = objects_in(stage);
   stage.parts = parts_in(stage);
   PR_FAULT("shaped");
-  return maker.held_back();
+  return held_back;
 }
 
 void add_held_back(const Stage &stage, const HeldBackKeys::Held &held) {
