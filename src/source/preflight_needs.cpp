@@ -28,7 +28,40 @@ constexpr const char *kNeeds = R"(
   SELECT l.oid, l.lanname, p.oid AS function FROM comes o
          JOIN pg_catalog.pg_proc p ON o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = o.objid
          JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-   WHERE l.lanname <> 'sql'
+   -- An aggregate, which pg_proc lists under "internal", is written in no language.
+   WHERE l.lanname <> 'sql' AND p.prokind <> 'a'
+), for_superusers (classid, objid, since) AS (
+  SELECT classid, objid, NULL FROM comes
+   WHERE classid IN ('pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_opfamily'::pg_catalog.regclass,
+                     'pg_catalog.pg_ts_parser'::pg_catalog.regclass, 'pg_catalog.pg_ts_template'::pg_catalog.regclass)
+  UNION ALL
+  SELECT o.classid, o.objid, NULL FROM comes o
+         JOIN pg_catalog.pg_type t ON o.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = o.objid
+   WHERE (t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid))
+      OR NOT t.typisdefined
+  UNION ALL
+  SELECT o.classid, o.objid, NULL FROM comes o
+         JOIN pg_catalog.pg_proc p ON o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = o.objid
+         LEFT JOIN pg_catalog.pg_aggregate a ON a.aggfnoid = p.oid
+   WHERE p.proleakproof OR p.prosupport <> 0
+      OR 'pg_catalog.internal'::pg_catalog.regtype IN (a.aggtranstype, a.aggmtranstype)
+  UNION ALL
+  -- Estimators that are not built in.
+  SELECT o.classid, o.objid, '150016' FROM comes o
+         JOIN pg_catalog.pg_operator p
+         ON o.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND p.oid = o.objid
+   WHERE p.oprrest::pg_catalog.oid >= 10000 OR p.oprjoin::pg_catalog.oid >= 10000
+), owned (owner, namespace) AS (
+  -- What pg_dump tells the owner of, and schemas, which are in none.
+  SELECT o.owner, o.namespace FROM comes o
+         LEFT JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
+         LEFT JOIN pg_catalog.pg_type t ON o.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = o.objid
+   WHERE o.owner <> 0 AND (c.oid IS NULL OR c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f'))
+     AND (t.oid IS NULL
+          OR NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+             AND (t.typrelid = 0 OR t.typrelid IN (SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'c')))
+  UNION ALL
+  SELECT nspowner, NULL FROM pg_catalog.pg_namespace WHERE oid IN (SELECT oid FROM wanted)
 ), relations AS (
   SELECT c.reltablespace, c.relam FROM comes o
          JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
@@ -60,6 +93,22 @@ SELECT CASE WHEN l.oid < 16384 THEN 'collation' ELSE 'own collation' END, l.coll
         AND l.oid IN (SELECT objid FROM in_use WHERE classid = 'pg_catalog.pg_collation'::pg_catalog.regclass))
 UNION ALL
 SELECT 'role', pg_catalog.pg_get_userbyid(oid), pg_catalog.bool_or(is_needed)::text, NULL, NULL FROM roles GROUP BY oid
+UNION ALL
+SELECT 'owner', pg_catalog.pg_get_userbyid(o.owner), pg_catalog.count(*)::text, n.nspname,
+       COALESCE(pg_catalog.has_schema_privilege(o.owner, o.namespace, 'CREATE'), true)::text
+  FROM owned o LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace GROUP BY o.owner, o.namespace, n.nspname
+UNION ALL
+SELECT 'for superusers', pg_catalog.pg_describe_object(classid, objid, 0), since, NULL, NULL FROM for_superusers
+UNION ALL
+SELECT 'cast for superusers', pg_catalog.pg_describe_object('pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, 0), NULL, NULL, NULL
+  FROM pg_catalog.pg_cast c
+ WHERE c.oid >= 16384 AND c.castmethod = 'b'
+   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND m.objid = c.oid)
+UNION ALL
+SELECT 'function setting', f.function::pg_catalog.regprocedure::text, pg_catalog.split_part(c.setting, '=', 1), NULL, NULL
+  FROM (SELECT o.objid AS function FROM comes o WHERE o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass) f
+       JOIN pg_catalog.pg_proc p ON p.oid = f.function
+       CROSS JOIN LATERAL pg_catalog.unnest(p.proconfig) c (setting)
 UNION ALL
 SELECT 'tablespace', spcname, NULL, NULL, NULL FROM pg_catalog.pg_tablespace
  WHERE oid IN (SELECT reltablespace FROM relations)
@@ -110,6 +159,7 @@ class Needs {
   void access_methods();
   void servers();
   void languages();
+  void superusers();
 
   std::vector<Finding> take() { return found_.take(); }
 
@@ -117,6 +167,7 @@ class Needs {
   void extension(const std::string &name, const std::string &version, const std::string &schema, bool is_needed);
   void own_collation(const std::string &collation, const std::string &provider, const std::string &locale);
   void missing_extension(const std::string &name, const std::string &schema);
+  void owners();
   void check_may_stay(const std::string &extension, const std::string &schema);
 
   const SourceCatalog &catalog_;
@@ -227,7 +278,32 @@ void Needs::roles(bool keep_owners) {
     found_.warning("role", (missing.size() == 1 ? "role " : "roles ") + shown(missing) + " missing here",
                    std::string(keep_owners ? "What they own belongs to the role that runs; their" : "Their") +
                        " privileges are skipped.");
+  if (keep_owners) owners();
   found_.else_ok("role", "all owners and grantees are here");
+}
+
+// A run skips those that the role that runs may not set: without their role, or where an owner may not create in the schema, by
+// a privilege that is here already or comes with the copy.
+void Needs::owners() {
+  constexpr const char *kMaySet = R"(
+SELECT FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $2
+ WHERE r.rolname = $1 AND pg_catalog.pg_has_role(r.oid, 'USAGE')
+   AND ($3::bool OR COALESCE(pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE'), false)))";
+  if (is_superuser()) return;
+  std::map<std::string, int64_t> objects;
+  for (const Row &row : needs_["owner"])
+    if (is_here("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1", text_in(row, 1)) &&
+        query(kMaySet, {text_in(row, 1), row[3], row[4]}).empty())
+      objects[text_in(row, 1)] += number_in(row, 2);
+  if (objects.empty()) return;
+  std::vector<std::string> skipped;
+  for (const auto &[owner, count] : objects)
+    skipped.push_back("\"" + owner + "\" (" + std::to_string(count) + (count == 1 ? " object)" : " objects)"));
+  std::string user = query_value("SELECT current_user").value_or("");
+  found_.warning("role",
+                 "the role may not give anything to " + std::string(skipped.size() == 1 ? "owner " : "owners ") +
+                     shown(skipped) + ": it will belong to \"" + user + "\" here",
+                 "To keep the owners, grant their roles to " + quote(user) + ", and CREATE on the schemas to them.");
 }
 
 void Needs::tablespaces() {
@@ -297,6 +373,32 @@ void Needs::languages() {
   found_.else_ok("language", "all languages that are needed are here");
 }
 
+// What the server lets nobody else create, whatever the role owns.
+void Needs::superusers() {
+  if (!is_superuser()) {
+    std::vector<std::string> refused;
+    for (const Row &row : needs_["for superusers"])
+      if (!row[2] || is_here("SELECT WHERE pg_catalog.current_setting('server_version_num')::int >= $1::int", *row[2]))
+        refused.push_back(text_in(row, 1));
+    // pg_dump tells of casts only with everything.
+    if (catalog_.everything)
+      for (const Row &row : needs_["cast for superusers"]) refused.push_back(text_in(row, 1));
+    if (!refused.empty())
+      found_.error("superuser", "42501", "only a superuser may create " + shown(refused),
+                   "Leave their schema out, or run as a superuser, for whom the server must be trusted.");
+    for (const Row &row : needs_["function setting"])
+      if (!is_here(
+              R"(SELECT FROM pg_catalog.pg_settings WHERE pg_catalog.lower(name) = pg_catalog.lower($1) AND context = 'user'
+                      UNION ALL SELECT WHERE pg_catalog.has_parameter_privilege($1, 'SET'))",
+              text_in(row, 2)))
+        found_.error(
+            "superuser", "42501",
+            "the role may not set parameter \"" + text_in(row, 2) + "\", as function " + text_in(row, 1) + " does",
+            "GRANT SET ON PARAMETER " + quote(text_in(row, 2)) + " TO the role.");
+  }
+  found_.else_ok("superuser", "nothing that is wanted needs a superuser");
+}
+
 }  // namespace
 
 std::vector<Finding> find_missing(Connection &source, const SourceCatalog &catalog, const RunOptions &options) {
@@ -308,6 +410,7 @@ std::vector<Finding> find_missing(Connection &source, const SourceCatalog &catal
   needs.access_methods();
   needs.servers();
   needs.languages();
+  needs.superusers();
   return needs.take();
 }
 

@@ -78,6 +78,7 @@ class ShapeMaker {
         throw placed(error, statement);
       }
     }
+    make_later();
   }
 
   // What waits until the shape is made.
@@ -94,6 +95,7 @@ class ShapeMaker {
   void make_unless_held_back(const ShapeStatement &statement);
   void make_grant(const ShapeStatement &statement);
   void make_owned(const ShapeStatement &statement);
+  void make_later();
   void make_extension(const Statement &what, const std::string &text);
   void check_global(const Statement &what) const;
   bool exists(const std::string &role) const {
@@ -110,6 +112,12 @@ class ShapeMaker {
   std::set<std::pair<std::string, std::string>> carried_;
   std::map<std::string, int> skipped_;
   HeldBackKeys keys_;
+  std::string search_path_ = "pg_catalog, pg_temp";
+  struct Later {
+    const ShapeStatement *statement;
+    std::string search_path;
+  };
+  std::vector<Later> later_;
 };
 
 void ShapeMaker::make(const ShapeStatement &statement) {
@@ -117,7 +125,9 @@ void ShapeMaker::make(const ShapeStatement &statement) {
   const Statement &what = statement.what;
   if (what.about_type && carried_.count({what.schema, what.name}) > 0) return;
   switch (what.kind) {
-    case Kind::setting: return set_local(what.setting, what.setting_value);
+    case Kind::setting:
+      if (what.setting == "search_path") search_path_ = what.setting_value;
+      return set_local(what.setting, what.setting_value);
     case Kind::create_schema: return;  // all schemas of the plan are there already
     case Kind::owner: return make_owned(statement);
     case Kind::grant: return make_grant(statement);
@@ -150,8 +160,25 @@ void ShapeMaker::make_owned(const ShapeStatement &statement) {
     skipped_["owners skipped as asked"]++;
   } else if (!roles.empty() && !exists(roles[0])) {
     skipped_["owners skipped, their roles do not exist"]++;
-  } else if ((!roles.empty() && !is_ours(roles[0])) || !run_if_permitted(statement.text)) {
+  } else if (!roles.empty() && !is_ours(roles[0])) {
     skipped_["owners skipped, the caller may not set them"]++;
+  } else if (!run_if_permitted(statement.text)) {
+    later_.push_back({&statement, search_path_});
+  }
+}
+
+// An owner must be allowed to create in the schema, which a dump grants after it has told the owners.
+void ShapeMaker::make_later() {
+  for (const Later &later : later_) {
+    set_local("search_path", later.search_path);
+    bool is_set = false;
+    try {
+      is_set = run_if_permitted(later.statement->text);
+    } catch (const Error &error) {
+      // Of a sequence by now linked to a table whose owner could not be set.
+      if (error.sqlstate != "0A000") throw;
+    }
+    if (!is_set) skipped_["owners skipped, the caller may not set them"]++;
   }
 }
 
