@@ -44,12 +44,7 @@ std::string connection_string(const DumpCommand &command) {
   }
   if (!has_timeout && command.connect_timeout_ms > 0)
     text += "connect_timeout=" + std::to_string((command.connect_timeout_ms + 999) / 1000) + " ";
-  // The text of the shape must not depend on what a role or database is set to, and a half-dead link must not keep the
-  // source's session alive.
-  options +=
-      "-c quote_all_identifiers=off -c jit=off -c statement_timeout=0 -c lock_timeout=0"
-      " -c idle_in_transaction_session_timeout=0 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
-      " -c tcp_keepalives_count=3";
+  options += kDumpOptions;
   return text + "options=" + quoted_value(options) +
          " passfile='/dev/null/none' application_name=" + quoted_value(application + ": pg_dump");
 }

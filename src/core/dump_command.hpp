@@ -11,6 +11,13 @@
 
 namespace pagila_repl {
 
+// Startup options of pg_dump's connection. The text of the shape must not depend on what a role or database is set to, and a
+// half-dead link must not keep the source's session alive.
+constexpr const char *kDumpOptions =
+    "-c quote_all_identifiers=off -c jit=off -c statement_timeout=0 -c lock_timeout=0"
+    " -c idle_in_transaction_session_timeout=0 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
+    " -c tcp_keepalives_count=3";
+
 struct DumpCommand {
   std::vector<std::pair<std::string, std::string>> parameters;  // of the connection, all but the password
   int connect_timeout_ms = 0;                                   // unless the parameters have one; 0: none

@@ -11,6 +11,7 @@
 #include "pg/boundary.hpp"
 #include "settings.hpp"
 #include "source/connect.hpp"
+#include "source/pooler.hpp"
 #include "source/remote_error.hpp"
 
 extern "C" {
@@ -90,9 +91,11 @@ std::vector<Row> rows_of(const pg_result *result) {
   return rows;
 }
 
+constexpr int kTriesForPooler = 8;
+
 }  // namespace
 
-Connection::Connection(const SourceServer &server, const std::string &purpose) : server_(server) {
+Connection::Connection(const SourceServer &server, const std::string &purpose, Session session) : server_(server) {
   std::string timeout = find_parameter(server, "connect_timeout");
   connect_until_ms_ = steady_ms() + (timeout.empty() ? connect_timeout_setting() : std::stoll(timeout) * 1000);
   std::string own_name = find_parameter(server, "application_name");
@@ -103,15 +106,21 @@ Connection::Connection(const SourceServer &server, const std::string &purpose) :
     where_ = address_of(connection_);
     reached_ = {PQhost(connection_), PQhostaddr(connection_), PQport(connection_)};
     version_ = PQserverVersion(connection_);
-    query(kSetUp, {application_name, name_of(server.peer)});
+    if (session != Session::untouched) {
+      is_pooled_ = is_behind_pooler(*this, purpose, session == Session::set_up ? kTriesForPooler : 1);
+      query(kSetUp, {application_name, name_of(server.peer)});
+    }
   } catch (...) {
     close();
     throw;
   }
-  connect_until_ms_ = 0;
+  // What is asked through an untouched one belongs to connecting.
+  if (session != Session::untouched) connect_until_ms_ = 0;
 }
 
 Connection::~Connection() { close(); }
+
+int Connection::told_backend() const { return PQbackendPID(connection_); }
 
 bool Connection::is_idle() const {
   return connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK &&

@@ -30,8 +30,10 @@ class Connection {
   // ends, client_encoding as this database; row_security off and read only, but for a target. `purpose` becomes part of
   // application_name.
   // Throws the source's SQLSTATE, or 08001 (no connection, or not in time), 2F003 (it asked for no password), 0A000 (too
-  // old).
-  Connection(const SourceServer &server, const std::string &purpose);
+  // old, or a pooler that shares sessions). one_more: beside one that is set up, so that less is tried to find such a pooler.
+  // untouched: only connects, and has to be done with in the time for that.
+  enum class Session { set_up, one_more, untouched };
+  Connection(const SourceServer &server, const std::string &purpose, Session session = Session::set_up);
   ~Connection();
   Connection(const Connection &) = delete;
   Connection &operator=(const Connection &) = delete;
@@ -59,6 +61,9 @@ class Connection {
   // For others that are to reach the very same server.
   const Reached &reached() const { return reached_; }
   int version() const { return version_; }  // server_version_num
+  // The process id that was told for cancels, which need not be that of the server's process.
+  int told_backend() const;
+  bool is_pooled() const { return is_pooled_; }  // through a pooler or another proxy of that kind
   // False in the midst of a statement, and once it is lost.
   bool is_idle() const;
   const SourceServer &server() const { return server_; }
@@ -80,6 +85,7 @@ class Connection {
   std::string where_;
   Reached reached_;
   int version_ = 0;
+  bool is_pooled_ = false;
   uint64_t rows_copied_ = 0;
   int64_t connect_until_ms_ = 0;  // 0 once the session is set up
 };

@@ -10,6 +10,7 @@
 #include "source/default_collation.hpp"
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
+#include "source/pooler.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
 #include "source/wanted.hpp"
@@ -190,6 +191,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   Findings found;
   found.else_ok("connection", "connected to " + source.where() + " as role \"" +
                                   source.query_value("SELECT current_user").value_or("") + "\"");
+  look_at_pooler(source, found);
   look_at_version(catalog, found);
   found.add({find_pg_dump(catalog.version)});
   look_at_libpq(found);

@@ -78,7 +78,7 @@ Snapshot take_snapshot(const SourceServer &server, const Selection &selection, c
 
 std::unique_ptr<Connection> join_snapshot(const SourceServer &server, const std::string &id,
                                           const std::string &purpose) {
-  auto connection = std::make_unique<Connection>(server, purpose);
+  auto connection = std::make_unique<Connection>(server, purpose, Connection::Session::one_more);
   connection->execute(kBegin);
   connection->execute("SET TRANSACTION SNAPSHOT '" + id + "'");
   // The holder has all locks that are needed: who waits for one here, waits for someone who waits for the holder.
