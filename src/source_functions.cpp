@@ -8,6 +8,7 @@
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
 #include "run/earlier_copies.hpp"
+#include "run/target_findings.hpp"
 #include "source/findings.hpp"
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
@@ -80,7 +81,7 @@ std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Lo
   Selection selection = selection_argument(fcinfo, 1);
   Connection source(find_server(name), purpose);
   source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-  return look(source, read_catalog(source, selection));
+  return look(source, read_catalog(source, selection), selection);
 }
 
 const char *status_of(const Finding &finding) {
@@ -130,11 +131,13 @@ std::vector<Finding> look_at_copies(const CopyOrigin &origin, const SourceCatalo
   return found.take();
 }
 
-std::vector<Row> findings(Connection &source, const SourceCatalog &catalog) {
+std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, const Selection &selection) {
   std::vector<Row> rows;
   Findings found;
   found.add(preflight(source, catalog, {}));
-  found.add(look_at_copies(origin_of(source, catalog), catalog));
+  CopyOrigin origin = origin_of(source, catalog);
+  found.add(look_at_copies(origin, catalog));
+  found.add(look_at_target(source, catalog, selection, vanished_schemas(origin, catalog)));
   for (const Finding &finding : found.take())
     rows.push_back({finding.check, status_of(finding), finding.message, unless_empty(finding.hint),
                     unless_empty(finding.sqlstate)});
@@ -177,7 +180,7 @@ std::vector<Row> schema_plans(const CopyOrigin &origin, const SourceCatalog &cat
   return rows;
 }
 
-std::vector<Row> plans(Connection &source, const SourceCatalog &catalog) {
+std::vector<Row> plans(Connection &source, const SourceCatalog &catalog, const Selection &) {
   std::vector<Row> rows = table_plans(catalog), of_schemas = schema_plans(origin_of(source, catalog), catalog);
   rows.insert(rows.end(), of_schemas.begin(), of_schemas.end());
   return rows;

@@ -196,6 +196,10 @@ bool is_made_in_stage(Oid class_oid, Oid object, Oid schema) {
 // Server code.
 void guard_functions() { SetConfigOption(kSetting, "on", PGC_SUSET, PGC_S_OVERRIDE); }
 
+void guard_functions_for_now() {
+  set_config_option(kSetting, "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 void trust_functions_in(const std::vector<std::string> &schema_oids) {
   std::string text = "on";
   for (const std::string &oid : schema_oids) text += " " + oid;

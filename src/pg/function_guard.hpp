@@ -18,6 +18,9 @@ void define_function_guard();
 // triggers that a superuser has made do.
 void guard_functions();
 
+// The same until the caller's nest level of settings ends. Server code.
+void guard_functions_for_now();
+
 // Functions made in these schemas, which nobody else can reach, may be called as any role. Members of extensions are no such.
 void trust_functions_in(const std::vector<std::string> &schema_oids);
 

@@ -29,12 +29,14 @@ constexpr const char *kOutside = R"(, outside AS (
 
 constexpr const char *kOwning = R"( THEN 1 ELSE 0 END
 ), owning AS (
-  -- A view's rule stands for the view.
+  -- A view's rule stands for the view, as does a column of its.
   SELECT DISTINCT COALESCE(v.refclassid, o.classid) AS classid, COALESCE(v.refobjid, o.objid) AS objid,
-         CASE WHEN v.objid IS NULL THEN o.objsubid ELSE 0 END AS objsubid
+         CASE WHEN v.objid IS NULL AND w.oid IS NULL THEN o.objsubid ELSE 0 END AS objsubid
     FROM outside o LEFT JOIN pg_catalog.pg_depend v
          ON v.classid = o.classid AND v.objid = o.objid AND v.deptype = 'i'
             AND o.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+         LEFT JOIN pg_catalog.pg_class w
+         ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.oid = o.objid AND w.relkind IN ('v', 'm')
 )
 SELECT o.classid, o.objid,
        pg_catalog.concat(pg_catalog.pg_describe_object(o.classid, o.objid, o.objsubid),
