@@ -297,12 +297,12 @@ SELECT FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspna
       objects[text_in(row, 1)] += number_in(row, 2);
   if (objects.empty()) return;
   std::vector<std::string> skipped;
-  for (const auto &[owner, count] : objects)
-    skipped.push_back("\"" + owner + "\" (" + std::to_string(count) + (count == 1 ? " object)" : " objects)"));
+  for (const auto &[owner, count] : objects) skipped.push_back("\"" + owner + "\" (" + std::to_string(count) + ")");
   std::string user = query_value("SELECT current_user").value_or("");
+  bool one = skipped.size() == 1;
   found_.warning("role",
-                 "the role may not give anything to " + std::string(skipped.size() == 1 ? "owner " : "owners ") +
-                     shown(skipped) + ": it will belong to \"" + user + "\" here",
+                 std::string(one ? "objects of owner " : "objects of owners ") + shown(skipped) + " will belong to \"" +
+                     user + "\", which may not set " + (one ? "that owner" : "these owners"),
                  "To keep the owners, grant their roles to " + quote(user) + ", and CREATE on the schemas to them.");
 }
 

@@ -37,9 +37,9 @@ $source->safe_psql('pagila', q{CREATE SCHEMA shop; CREATE TYPE shop.size AS ENUM
 # Owners
 #
 
-is(found('role'), qq{warning||the role may not give anything to owner "$user" (6 objects): it will belong to "etl" here}, 'an owner that is here, but not for the role');
+is(found('role'), qq{warning||objects of owner "$user" (6) will belong to "etl", which may not set that owner}, 'an owner that is here, but not for the role');
 $source->safe_psql('pagila', 'ALTER TABLE shop.price OWNER TO stranger; ALTER TABLE shop.item OWNER TO clerk; ALTER FUNCTION shop.f OWNER TO boss');
-is(found('role'), qq{warning||the role may not give anything to owners "boss" (1 object), "clerk" (2 objects), "$user" (2 objects), "stranger" (1 object): it will belong to "etl" here},
+is(found('role'), qq{warning||objects of owners "boss" (1), "clerk" (2), "$user" (2), "stranger" (1) will belong to "etl", which may not set these owners},
     'several, one of whom may not create in the schema');
 like((run_sql($target, "SELECT hint FROM pagila_check('source', $of_shop) WHERE subject = 'role'", %as_etl))[0], qr/grant their roles to "etl", and CREATE/, 'with what to do');
 pulls('succeeded', 'owners that are skipped');

@@ -57,7 +57,7 @@ is($target->safe_psql('pagila', q{SELECT rolsuper OR rolcreaterole OR rolcreated
 
 my ($found) = etl(q{SELECT status, subject, message FROM pagila_check('pagila_postgres') WHERE status <> 'ok' AND subject <> 'libpq'});
 is($found, join("\n", 'warning|role|role "reader" missing here',
-        'warning|role|the role may not give anything to owner "' . owner() . '" (' . owned() . ' objects): it will belong to "etl" here'),
+        'warning|role|objects of owner "' . owner() . '" (' . owned() . ') will belong to "etl", which may not set that owner'),
     'pagila_check: no error, and it is said whose objects will be etl\'s');
 like((etl(q{SELECT message FROM pagila_check('pagila_postgres') WHERE subject = 'connection'}))[0],
     qr/^connected to 127\.1:\d+\/pagila as role "reader"$/, 'it says to what, and as whom');
