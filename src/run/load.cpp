@@ -75,7 +75,7 @@ Dump read_files(const LoadRequest &request) {
   });
 }
 
-void build_stage(const Dump &dump, const Stage &stage, const LoadRequest &request, RunRecord &record) {
+void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, RunRecord &record) {
   enter(record, Phase::rows);
   tell("loading " + std::to_string(dump.plan.total_rows) + " rows, " + std::to_string(dump.plan.total_bytes) +
        " bytes");

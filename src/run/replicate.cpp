@@ -167,7 +167,7 @@ void hash_filtered_views(Source &source, const Stage &stage) {
   }
 }
 
-void build_stage(Source &source, const Stage &stage, const ReplicateRequest &request, RunRecord &record,
+void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, RunRecord &record,
                  std::vector<std::string> &remarks) {
   enter(record, Phase::rows);
   std::vector<WorkItem> items =

@@ -439,6 +439,15 @@ std::string text_of_rows(Oid table, std::optional<uint64_t> rows) {
          std::to_string(lsn) + " " + (rows && !now.is_whole ? std::to_string(*rows) : "-");
 }
 
+std::vector<std::string> words_of(const std::string &text) {
+  std::vector<std::string> words;
+  for (size_t at = 0, end; at <= text.size(); at = end + 1) {
+    end = std::min(text.find(' ', at), text.size());
+    words.push_back(text.substr(at, end - at));
+  }
+  return words;
+}
+
 bool has_other_rows(Oid table, const std::vector<std::string> &text, const std::string &moment) {
   RowsMark mark{text[1], text[0] == "whole", static_cast<uint32_t>(std::stoul(text[2])), std::stoull(text[3]), moment};
   bool is_counted = text[4] != "-";

@@ -63,6 +63,7 @@ std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map)
 
 // What tells much later, of a table that is whole or is known to have so many rows now, or neither: words between spaces.
 std::string text_of_rows(Oid table, std::optional<uint64_t> rows);
+std::vector<std::string> words_of(const std::string &text);
 // Whether rows were changed since, as far as has_later_rows or their number tells. The moment is that of the text.
 bool has_other_rows(Oid table, const std::vector<std::string> &words, const std::string &moment);
 

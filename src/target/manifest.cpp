@@ -351,15 +351,6 @@ std::vector<std::string> content_states(Oid schema, const Drift &drift) {
 
 namespace {
 
-std::vector<std::string> words_of(const std::string &text) {
-  std::vector<std::string> words;
-  for (size_t at = 0, end; at <= text.size(); at = end + 1) {
-    end = std::min(text.find(' ', at), text.size());
-    words.push_back(text.substr(at, end - at));
-  }
-  return words;
-}
-
 std::string described(const std::string &classid, const std::string &objid) {
   return query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)", {classid, objid})
       .value_or("an object with OID " + objid);

@@ -26,6 +26,7 @@
 #include "target/manifest.hpp"
 #include "target/outward_keys.hpp"
 #include "target/outward_rows.hpp"
+#include "target/staged_rows.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -201,6 +202,7 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   check_nothing_is_missing(stage);
   check_parts_are_there(stage);
   rows.hold();
+  check_staged_rows(stage);
   hold_definitions_referred_to(stage.live_oids());
   locks.take(stage.live_oids());
   Snapshot locked = remember_moment();

@@ -12,6 +12,7 @@
 #include "target/lock_tries.hpp"
 #include "target/outward_keys.hpp"
 #include "target/row_security.hpp"
+#include "target/staged_rows.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -90,7 +91,8 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
   });
 }
 
-void make_outward_keys(const Stage &stage, RunRecord &record) {
+void make_outward_keys(Stage &stage, RunRecord &record) {
+  if (!tables_referred_to(stage).empty()) in_transaction([&] { note_staged_rows(stage); });
   LockTries tries{stage.lock_budget_ms, {}, tables_referred_to(stage)};
   RunStep run = [&](const std::function<void()> &work) {
     in_transaction([&] { in_lock_tries(tries, [&](RelationLocks &) { work(); }); });

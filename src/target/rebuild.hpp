@@ -21,7 +21,7 @@ void analyze_partitioned(Oid table);
 
 void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
 // Those of the group outward, each in a short transaction, since it keeps others from writing to the table that it refers to.
-void make_outward_keys(const Stage &stage, RunRecord &record);
+void make_outward_keys(Stage &stage, RunRecord &record);
 void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // Sequences last: setval is not transactional, so nothing that may fail on them comes after.
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record);

@@ -25,6 +25,12 @@ struct StagedSchema {
   SchemaRights rights;          // that it is to have; until then it is closed to all but the session's role
 };
 
+// What a table held when it was noted: see text_of_rows.
+struct NotedRows {
+  Oid table = InvalidOid, file = InvalidOid;
+  std::string state, moment;
+};
+
 struct Stage {
   int lock_budget_ms = 0;  // how long the run waits for locks of others in one go
   std::vector<StagedSchema> schemas;
@@ -36,6 +42,7 @@ struct Stage {
   std::vector<std::string> remarks;    // what was skipped
   std::vector<std::string> objects;    // what the schemas hold once stripped, by catalog and OID, sorted
   std::vector<std::string> parts;      // what that consists of, likewise: columns, defaults, policies and so on
+  std::vector<NotedRows> noted_rows;   // of its tables, if any refers to a table elsewhere
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column.
   bool runs_own_code = false;

@@ -131,6 +131,30 @@ for my $case ({ name => 'dropped', sql => 'DROP TABLE app.card CASCADE' }, { nam
     }
 }
 
+# What is done elsewhere with CASCADE reaches rows of the stage.
+for my $case ({ name => 'emptied with what refers to it', sql => 'TRUNCATE app.card CASCADE; INSERT INTO app.card VALUES (1), (2)' },
+    { name => 'emptied with what refers to it, and so on', keys => "$key ALTER TABLE live.sale ADD PRIMARY KEY (id); CREATE TABLE live.part (sale integer REFERENCES live.sale);", sql => 'TRUNCATE app.card CASCADE; INSERT INTO app.card VALUES (1), (2)' },
+    { name => 'emptied, partitions refer to it', tables => 'CREATE TABLE live.sale (id integer, card integer) PARTITION BY LIST (id); CREATE TABLE live.one PARTITION OF live.sale DEFAULT;', sql => 'TRUNCATE app.card CASCADE; INSERT INTO app.card VALUES (1), (2)' },
+    { name => 'deleted with triggers on', keys => $key =~ s/;$/ ON DELETE CASCADE;/r, sql => 'ALTER TABLE app.card ENABLE TRIGGER ALL; DELETE FROM app.card WHERE id = 2' },
+    { name => 'changed with triggers on', keys => $key =~ s/;$/ ON UPDATE CASCADE;/r, sql => 'ALTER TABLE app.card ENABLE TRIGGER ALL; UPDATE app.card SET id = 30 WHERE id = 2' }) {
+    for my $point ('outward:1', 'compared:1') {
+        my $c = begin_case($point, app => $card, tables => $sale, keys => $key, %$case);
+        $c->{other}->run($case->{sql});
+        is($c->{other}{state}, '00000', "$c->{what}: others may do so") or diag $c->{other}{out};
+        let_run_go($c->{gate});
+        is_over($c, 60);
+        like($c->{out}, qr/ERROR:  55000: rows of the new copy of table live\.(sale|one|part) were changed during the run/, "$c->{what}: the run fails");
+        is($node->safe_psql($c->{db}, q{SELECT count(*) FROM pg_class WHERE relname = 'sale'}), 0, "$c->{what}: nothing is published");
+        end_case($c);
+    }
+}
+my $c = begin_case('compared:1', name => 'nothing is done to rows of the stage', app => $card, tables => 'CREATE TABLE live.sale (id integer, card integer) PARTITION BY LIST (id); CREATE TABLE live.one PARTITION OF live.sale DEFAULT;', keys => $key);
+$c->{other}->run('INSERT INTO app.card VALUES (50); VACUUM app.card; ANALYZE');
+let_run_go($c->{gate});
+is_over($c, 60);
+like($c->{out}, qr/^succeeded$/m, "$c->{what}: the run succeeds");
+end_case($c);
+
 # Other things of the stage that go with what is dropped elsewhere.
 my %needs = (
     trigger => { app => q{CREATE FUNCTION app.told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'}, keys => 'CREATE TRIGGER telling BEFORE INSERT ON live.sale FOR EACH ROW EXECUTE FUNCTION app.told();',
