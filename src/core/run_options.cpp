@@ -6,7 +6,11 @@ namespace pagila_repl {
 
 void pack(Packer &out, const RunOptions &options) {
   out.put(options.force).put(options.verify_content).put(options.overwrite_modified).put(options.drop_unmanaged);
-  out.put(options.drop_dependents).put(options.keep_owners).put(options.replace_others).put(options.analyze).put(options.refuse_old_libpq);
+  out.put(options.drop_dependents)
+      .put(options.keep_owners)
+      .put(options.replace_others)
+      .put(options.analyze)
+      .put(options.refuse_old_libpq);
   out.put_number(options.swap_budget_ms);
   out.put_number(options.run_timeout_ms)
       .put(options.pg_dump)
@@ -17,7 +21,8 @@ void pack(Packer &out, const RunOptions &options) {
 
 void unpack(Unpacker &in, RunOptions &options) {
   for (bool *flag : {&options.force, &options.verify_content, &options.overwrite_modified, &options.drop_unmanaged,
-                     &options.drop_dependents, &options.keep_owners, &options.replace_others, &options.analyze, &options.refuse_old_libpq})
+                     &options.drop_dependents, &options.keep_owners, &options.replace_others, &options.analyze,
+                     &options.refuse_old_libpq})
     *flag = in.flag();
   options.swap_budget_ms = static_cast<int>(in.number());
   options.run_timeout_ms = static_cast<int>(in.number());

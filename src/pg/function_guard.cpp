@@ -59,26 +59,11 @@ bool read_guard(char **value, void **extra, GucSource) {
   return true;
 }
 
-struct Function {
-  Oid owner, schema;
-  bool runs_as_owner, is_event_trigger, is_sql;
-};
-
-bool find_function(Oid oid, Function *function) {
-  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-  if (!HeapTupleIsValid(tuple)) return false;
-  auto *form = (Form_pg_proc)GETSTRUCT(tuple);
-  *function = {form->proowner, form->pronamespace, form->prosecdef, form->prorettype == EVENT_TRIGGEROID,
-               form->prolang == SQLlanguageId};
-  ReleaseSysCache(tuple);
-  return true;
-}
-
-bool is_superusers_event_trigger(const Function &function) {
+bool is_superusers_event_trigger(const FoundFunction &function) {
   return function.is_event_trigger && superuser_arg(function.owner);
 }
 
-void check_call(Oid oid, const Function &function) {
+void check_call(Oid oid, const FoundFunction &function) {
   if (function.runs_as_owner || has_privs_of_role(function.owner, GetUserId()) ||
       is_made_in_stage(ProcedureRelationId, oid, function.schema))
     return;
@@ -91,7 +76,7 @@ void check_call(Oid oid, const Function &function) {
 
 // Whatever a superuser's function is called as, its owner gains nothing. But what is inlined escapes a look at its queries.
 bool needs(Oid oid) {
-  Function function;
+  FoundFunction function;
   if (guard_is_on() && oid >= FirstNormalObjectId && find_function(oid, &function) &&
       (function.is_sql || function.is_event_trigger ||
        !(superuser_arg(function.owner) || is_made_in_stage(ProcedureRelationId, oid, function.schema))))
@@ -124,7 +109,7 @@ void call(FmgrHookEventType event, FmgrInfo *info, Datum *argument) {
     called = (Called *)MemoryContextAllocZero(info->fn_mcxt, sizeof(Called));
     *argument = PointerGetDatum(called);
   }
-  Function function;
+  FoundFunction function;
   if (guard_is_on() && find_function(info->fn_oid, &function)) {
     if (is_superusers_event_trigger(function)) event_triggers_running += event == FHET_START ? 1 : -1;
     if (event == FHET_START) check_call(info->fn_oid, function);
@@ -183,6 +168,20 @@ void define_function_guard() {
                              nullptr, &guarded_text, "", PGC_SUSET,
                              GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, read_guard,
                              take_guard, nullptr);
+}
+
+bool find_function(Oid oid, FoundFunction *function) {
+  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+  if (!HeapTupleIsValid(tuple)) return false;
+  auto *form = (Form_pg_proc)GETSTRUCT(tuple);
+  *function = {form->proowner,
+               form->pronamespace,
+               form->pronargs,
+               form->prosecdef,
+               form->prorettype == EVENT_TRIGGEROID,
+               form->prolang == SQLlanguageId};
+  ReleaseSysCache(tuple);
+  return true;
 }
 
 bool guard_is_on() { return guard != nullptr && guard->is_on; }

@@ -25,6 +25,13 @@ void guard_functions_for_now();
 void trust_functions_in(const std::vector<std::string> &schema_oids);
 
 // For query_guard, which looks at what is evaluated but is no function of others.
+struct FoundFunction {
+  Oid owner, schema;
+  int parameters;
+  bool runs_as_owner, is_event_trigger, is_sql;
+};
+// False if there is no such function.
+bool find_function(Oid oid, FoundFunction *function);
 bool guard_is_on();
 // True of what functions may be called as any role.
 bool is_made_in_stage(Oid class_oid, Oid object, Oid schema);

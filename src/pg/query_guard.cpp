@@ -61,24 +61,63 @@ void check_owner(Look *look, Oid class_oid, Oid object, Oid schema, Oid owner) {
 }
 
 void check_function(Look *look, Oid oid) {
-  HeapTuple tuple = oid < FirstNormalObjectId ? nullptr : SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-  if (!HeapTupleIsValid(tuple)) return;
-  Oid owner = ((Form_pg_proc)GETSTRUCT(tuple))->proowner, schema = ((Form_pg_proc)GETSTRUCT(tuple))->pronamespace;
-  ReleaseSysCache(tuple);
-  check_owner(look, ProcedureRelationId, oid, schema, owner);
+  FoundFunction function;
+  if (oid >= FirstNormalObjectId && find_function(oid, &function))
+    check_owner(look, ProcedureRelationId, oid, function.schema, function.owner);
 }
 
 // The function itself is looked at when it is called, but the defaults of its parameters are evaluated before.
 void check_defaults(Look *look, FuncExpr *call) {
-  if (call->funcid < FirstNormalObjectId) return;
-  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
-  if (!HeapTupleIsValid(tuple)) return;
-  bool uses_defaults = list_length(call->args) < ((Form_pg_proc)GETSTRUCT(tuple))->pronargs;
-  ReleaseSysCache(tuple);
-  if (uses_defaults) check_function(look, call->funcid);
+  FoundFunction function;
+  if (call->funcid >= FirstNormalObjectId && find_function(call->funcid, &function) &&
+      list_length(call->args) < function.parameters)
+    check_owner(look, ProcedureRelationId, call->funcid, function.schema, function.owner);
 }
 
-void check_orders(Look *look, Oid function);
+// Of numbers no order can be made.
+bool is_number(Oid type) {
+  switch (type) {
+    case BOOLOID:
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case FLOAT4OID:
+    case FLOAT8OID:
+    case NUMERICOID: return true;
+    default: return false;
+  }
+}
+
+bool takes_numbers_only(Form_pg_proc function) {
+  for (int i = 0; i < function->pronargs; i++)
+    if (!is_number(function->proargtypes.values[i])) return false;
+  return true;
+}
+
+// It could execute what it is given with the rights of the role: as SQL, or upon files, large objects, settings, other sessions.
+bool acts_on_orders(Oid oid) {
+  switch (oid) {
+    case F_NEXTVAL:
+    case F_CURRVAL:
+    case F_RANDOM:
+    case F_CLOCK_TIMESTAMP:
+    case F_GEN_RANDOM_UUID:
+    case F_TIMEOFDAY: return false;
+    default: break;
+  }
+  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+  if (!HeapTupleIsValid(tuple)) return false;
+  auto *function = (Form_pg_proc)GETSTRUCT(tuple);
+  bool is_c = function->prolang == ClanguageId && !takes_numbers_only(function);
+  bool acts = function->provolatile == PROVOLATILE_VOLATILE && (is_c || function->prolang == INTERNALlanguageId);
+  ReleaseSysCache(tuple);
+  return acts;
+}
+
+// PL/pgSQL evaluates an expression without a query unless its plan is for one role only.
+void check_orders(Look *look, Oid function) {
+  if (acts_on_orders(function)) look->depends_on_role = true;
+}
 
 void check_operator(Look *look, Oid oid) {
   HeapTuple tuple = oid < FirstNormalObjectId ? nullptr : SearchSysCache1(OPEROID, ObjectIdGetDatum(oid));
@@ -177,51 +216,6 @@ void check_entries(Look *look, Query *query) {
   }
 }
 
-// Of numbers no order can be made.
-bool is_number(Oid type) {
-  switch (type) {
-    case BOOLOID:
-    case INT2OID:
-    case INT4OID:
-    case INT8OID:
-    case FLOAT4OID:
-    case FLOAT8OID:
-    case NUMERICOID: return true;
-    default: return false;
-  }
-}
-
-bool takes_numbers_only(Form_pg_proc function) {
-  for (int i = 0; i < function->pronargs; i++)
-    if (!is_number(function->proargtypes.values[i])) return false;
-  return true;
-}
-
-// It could execute what it is given with the rights of the role: as SQL, or upon files, large objects, settings, other sessions.
-bool acts_on_orders(Oid oid) {
-  switch (oid) {
-    case F_NEXTVAL:
-    case F_CURRVAL:
-    case F_RANDOM:
-    case F_CLOCK_TIMESTAMP:
-    case F_GEN_RANDOM_UUID:
-    case F_TIMEOFDAY: return false;
-    default: break;
-  }
-  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-  if (!HeapTupleIsValid(tuple)) return false;
-  auto *function = (Form_pg_proc)GETSTRUCT(tuple);
-  bool is_c = function->prolang == ClanguageId && !takes_numbers_only(function);
-  bool acts = function->provolatile == PROVOLATILE_VOLATILE && (is_c || function->prolang == INTERNALlanguageId);
-  ReleaseSysCache(tuple);
-  return acts;
-}
-
-// PL/pgSQL evaluates an expression without a query unless its plan is for one role only.
-void check_orders(Look *look, Oid function) {
-  if (acts_on_orders(function)) look->depends_on_role = true;
-}
-
 bool look_at(Node *node, void *context) {
   auto *look = static_cast<Look *>(context);
   if (node == nullptr) return false;
@@ -269,7 +263,7 @@ void look_at_access(ObjectAccessType access, Oid catalog, Oid oid, int column, v
   ereport(
       ERROR,
       (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-       errmsg("function %s may not be called in a run by a domain, default or check", format_procedure_qualified(oid)),
+       errmsg("function %s may not be called by a domain, default or check in a run", format_procedure_qualified(oid)),
        errdetail("It could execute what others have written, as role \"%s\".", GetUserNameFromId(GetUserId(), true)),
        errhint("Call it in a query.")));
 }

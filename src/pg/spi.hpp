@@ -1,6 +1,7 @@
 // SQL from C++: one call, values in as text parameters, rows out as text.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ std::vector<Row> query(const std::string &sql, const std::vector<Value> &paramet
 uint64_t execute(const std::string &sql, const std::vector<Value> &parameters = {});
 // One row, one column.
 Value query_value(const std::string &sql, const std::vector<Value> &parameters = {});
+
+// A column of type oid; 0, which is no object, for null.
+inline uint32_t to_oid(const Value &value) { return value ? static_cast<uint32_t>(std::stoul(*value)) : 0; }
 
 // A text[] literal of the names, for parameters.
 std::string array_literal(const std::vector<std::string> &elements);

@@ -2,6 +2,9 @@
 
 #include "run/target_findings.hpp"
 
+#include <algorithm>
+
+#include "core/counted.hpp"
 #include "pg/boundary.hpp"
 #include "pg/function_guard.hpp"
 #include "pg/spi.hpp"
@@ -20,19 +23,7 @@ namespace pagila_repl {
 
 namespace {
 
-constexpr size_t kNamesShown = 5;
 constexpr const char *kPatience = "10s";  // for a lock
-
-std::string shown(const std::vector<std::string> &names) {
-  std::string text;
-  for (size_t i = 0; i < names.size() && i < kNamesShown; i++) text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > kNamesShown) text += " and " + std::to_string(names.size() - kNamesShown) + " more";
-  return text;
-}
-
-std::string counted(size_t count, const std::string &one, const std::string &several) {
-  return std::to_string(count) + " " + (count == 1 ? one : several);
-}
 
 std::vector<std::string> own_schemas(const std::vector<std::string> &names) {
   std::vector<std::string> own;
@@ -71,35 +62,32 @@ void leave_out_dependents_of_carried(Connection &source, const SourceCatalog &ca
   drift.drops = rest.drops;
 }
 
+// `words` is for counted().
+void tell(Findings &found, const std::vector<std::string> &objects, const std::string &check,
+          const std::string &sqlstate, const std::string &words, const std::string &hint) {
+  if (!objects.empty()) found.error(check, sqlstate, counted(objects.size(), words) + ": " + shown(objects), hint);
+}
+
+std::string hint_on_dependents(const Drift &drift) {
+  auto kept = std::count(drift.drops.begin(), drift.drops.end(), "");
+  if (kept == 0) return "Drop them first, or give the run on_dependents => 'drop' to lose them.";
+  return "Drop or change them first; a run cannot drop " + std::to_string(kept) + " of them.";
+}
+
 void tell_drift(const Drift &drift, Findings &found) {
-  if (!drift.modified.empty())
-    found.error("changed by hand", "55000",
-                counted(drift.modified.size(), "object was", "objects were") +
-                    " changed since the last run: " + shown(drift.modified),
-                "Give the run on_modified => 'overwrite' to lose these changes.");
+  tell(found, drift.modified, "changed by hand", "55000", "{object was|objects were} changed since the last run",
+       "Give the run on_modified => 'overwrite' to lose these changes.");
   found.else_ok("changed by hand", "nothing was changed here since the last run");
-  if (!drift.unmanaged.empty())
-    found.error("unmanaged object", "2BP01",
-                counted(drift.unmanaged.size(), "object", "objects") +
-                    " in the schemas to replace that no run created: " + shown(drift.unmanaged),
-                "Move them to another schema, or give the run on_unmanaged => 'drop' to lose them.");
+  tell(found, drift.unmanaged, "unmanaged object", "2BP01",
+       "{object|objects} in the schemas to replace that no run created",
+       "Move them to another schema, or give the run on_unmanaged => 'drop' to lose them.");
   found.else_ok("unmanaged object", "runs created all that the schemas to replace hold");
-  if (!drift.dependents.empty()) {
-    size_t kept = 0;
-    for (const std::string &drop : drift.drops) kept += drop.empty() ? 1 : 0;
-    found.error("dependent", "2BP01",
-                counted(drift.dependents.size(), "object", "objects") +
-                    " in other schemas that depend on what would be replaced: " + shown(drift.dependents),
-                kept == 0 ? "Drop them first, or give the run on_dependents => 'drop' to lose them."
-                          : "Drop or change them first; a run cannot drop " + std::to_string(kept) + " of them.");
-  }
+  tell(found, drift.dependents, "dependent", "2BP01",
+       "{object|objects} in other schemas that depend on what would be replaced", hint_on_dependents(drift));
   found.else_ok("dependent", "nothing in other schemas depends on what would be replaced");
-  if (!drift.subscribed.empty())
-    found.error("subscribed table", "2BP01",
-                counted(drift.subscribed.size(), "table", "tables") +
-                    " to replace that a subscription writes to: " + shown(drift.subscribed),
-                "Drop the subscription, or take the tables out of its publication and run "
-                "ALTER SUBSCRIPTION ... REFRESH PUBLICATION.");
+  tell(found, drift.subscribed, "subscribed table", "2BP01", "{table|tables} to replace that a subscription writes to",
+       "Drop the subscription, or take the tables out of its publication and run "
+       "ALTER SUBSCRIPTION ... REFRESH PUBLICATION.");
 }
 
 void look_at_default_privileges(const std::vector<std::string> &schemas, Findings &found) {

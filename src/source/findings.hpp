@@ -9,6 +9,14 @@
 
 namespace pagila_repl {
 
+// "a, b, c and 3 more": the first ones.
+inline std::string shown(const std::vector<std::string> &names, size_t most = 5) {
+  std::string text;
+  for (size_t i = 0; i < names.size() && i < most; i++) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";
+  return text;
+}
+
 class Findings {
  public:
   void error(const std::string &check, const std::string &sqlstate, const std::string &message,

@@ -3,6 +3,7 @@
 #include "source/left_out.hpp"
 
 #include "source/answer.hpp"
+#include "source/findings.hpp"
 
 namespace pagila_repl {
 
@@ -114,13 +115,6 @@ SELECT c.nspname, c.relname, m.nspname, m.relname
   FROM reached s JOIN relation c ON c.oid = s.view JOIN relation m ON m.oid = s.relation
  WHERE m.relkind = 'm' AND NOT m.relispopulated ORDER BY 1, 2, 3, 4)";
 
-std::string named(const std::vector<std::string> &names) {
-  std::string text;
-  for (size_t i = 0; i < names.size() && i < kNamesShown; i++) text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > kNamesShown) text += " and " + std::to_string(names.size() - kNamesShown) + " more";
-  return text;
-}
-
 Finding error(const std::string &check, const std::string &sqlstate, const std::string &message,
               const std::string &hint) {
   return {Finding::Severity::error, check, sqlstate, message, hint};
@@ -149,7 +143,7 @@ std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &w
     if (i + 1 < rows.size() && text_in(rows[i + 1], 0) == text_in(rows[i], 0)) continue;
     remarks.push_back(
         (names.size() == 1 ? text_in(rows[i], 0) : std::to_string(names.size()) + " " + text_in(rows[i], 1)) +
-        " left out: " + named(names));
+        " left out: " + shown(names, kNamesShown));
     names.clear();
   }
   LargeObjects large_objects = find_large_objects(source);

@@ -167,7 +167,7 @@ void look_at_filtered_views(const SourceCatalog &catalog, bool keep_owners, Find
           "materialized view",
           "materialized view \"" + filtered.view.schema + "." + filtered.view.name +
               "\" is filled through row-level security for its owner \"" + filtered.owner +
-              "\", who cannot own it here",
+              "\", a role that cannot own it here",
           "A run fails unless it holds all rows. Create the role, without SUPERUSER and BYPASSRLS, and grant it "
           "to the role that runs.");
 }

@@ -16,8 +16,6 @@ namespace pagila_repl {
 
 namespace {
 
-constexpr size_t kNamesShown = 5;
-
 // What the objects that come refer to: its kind, then what is to be known of it. One query, since to find those objects
 // is most of the work.
 constexpr const char *kNeeds = R"(
@@ -134,13 +132,6 @@ bool is_here(const std::string &sql, const std::string &name) { return !query(sq
 
 bool is_superuser() {
   return query_value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user") == "t";
-}
-
-std::string shown(const std::vector<std::string> &names) {
-  std::string text;
-  for (size_t i = 0; i < names.size() && i < kNamesShown; i++) text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > kNamesShown) text += " and " + std::to_string(names.size() - kNamesShown) + " more";
-  return text;
 }
 
 class Needs {

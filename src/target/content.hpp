@@ -18,11 +18,11 @@ struct Content {
   std::string hash;  // "rows:sum of hashes sum of their hashes"; empty if only counted
 };
 
-// Reads the whole table or materialized view (ONLY it, not its children), whoever may read it, below its rules and policies; throws 42809 if it is
-// none. What the types' output functions do they do as its owner. Equal content gives equal hashes, on any server with the same output
-// settings and, unless in_utf8, the same encoding; a column whose type's equality is not identity (numeric 1.0 = 1.00) is
-// hashed as the text its output function gives, so different content of such columns differs too. Sets TimeZone until
-// the end of the transaction.
+// Reads the whole table or materialized view (ONLY it, not its children), whoever may read it, below its rules and
+// policies; throws 42809 if it is none. What the types' output functions do they do as its owner. Equal content gives
+// equal hashes, on any server with the same output settings and, unless in_utf8, the same encoding; a column whose
+// type's equality is not identity (numeric 1.0 = 1.00) is hashed as the text its output function gives, so different
+// content of such columns differs too. Sets TimeZone until the end of the transaction.
 Content read_content(Oid table, bool with_hash, bool in_utf8 = false);
 
 // The query behind it, for a table of these columns found elsewhere: `from` is what follows FROM. Its one row becomes
@@ -50,15 +50,16 @@ struct RowsMark {
   std::string moment;     // a pg_snapshot, subtransactions among its transactions: those that had not ended
 };
 RowsMark mark_rows(Oid table);
-// A registered snapshot as the text of a pg_snapshot with its subtransactions, also those that it has no room for; where it would take too
-// long to find these, one that shows less.
+// A registered snapshot as the text of a pg_snapshot with its subtransactions, also those that it has no room for;
+// where it would take too long to find these, one that shows less.
 std::string text_of(Snapshot moment);
 
-// Whether a table has rows, or lacks rows, by transactions that the moment does not show and that have committed. Nobody else may
-// write to it meanwhile. Reads only pages whose bit in the visibility map has been cleared, if the map says by its file, blocks
-// and LSN that no bit has been set since the mark; else nothing is returned if `by_map`, or the whole table is read. Nor is
-// anything of a table that is no heap. Where rows may have been that have been cleaned up since, it is taken for changed: where a page
-// has been written to since the mark, or the table was whole, or is shorter.
+// Whether a table has rows, or lacks rows, by transactions that the moment does not show and that have committed.
+// Nobody else may write to it meanwhile. Reads only pages whose bit in the visibility map has been cleared, if the map
+// says by its file, blocks and LSN that no bit has been set since the mark; else nothing is returned if `by_map`, or
+// the whole table is read. Nor is anything of a table that is no heap. Where rows may have been that have been cleaned
+// up since, it is taken for changed: where a page has been written to since the mark, or the table was whole, or is
+// shorter.
 std::optional<bool> has_later_rows(Oid table, const RowsMark &mark, bool by_map);
 
 // What tells much later, of a table that is whole or is known to have so many rows now, or neither: words between spaces.

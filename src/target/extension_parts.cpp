@@ -24,8 +24,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
 // Server code, as AlterExtensionNamespace does it once the members have been moved.
 void set_home(Oid extension, Oid schema) {
   Oid before = InvalidOid;

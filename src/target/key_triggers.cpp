@@ -20,8 +20,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
 // The keys $1 with their parts on partitions of either table; the triggers at the tables referred to.
 constexpr const char *kTriggersOfKeys = R"(
 WITH RECURSIVE key (oid) AS (

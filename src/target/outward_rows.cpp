@@ -27,8 +27,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
 //
 // Rows that have gone
 //

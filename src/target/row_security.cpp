@@ -21,8 +21,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
 // By OID: the tables may belong to any role that the session's is a member of.
 void set_row_security(const std::vector<Oid> &tables, bool on) {
   for (Oid table : tables)
@@ -96,7 +94,7 @@ void fill_as_filtered(const Stage &stage, const FilteredView &there, bool is_sam
     throw Error("42501",
                 "materialized view \"" + there.view.schema + "." + there.view.name +
                     "\" holds what row-level security shows to its owner \"" + there.owner +
-                    "\", who cannot own it here",
+                    "\", a role that cannot own it here",
                 "Policies would show other rows to another role.",
                 "Create the role, without SUPERUSER and BYPASSRLS, and grant it to the role that runs.");
   by_policies();

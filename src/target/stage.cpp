@@ -40,8 +40,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return value ? static_cast<Oid>(std::stoul(*value)) : InvalidOid; }
-
 std::string to_text(Oid oid) { return std::to_string(oid); }
 
 Oid schema_oid(const std::string &name) {

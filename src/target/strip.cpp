@@ -20,8 +20,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
 Stripped stripped_of(Stripped::Group group, const std::string &kind, const std::string &schema,
                      const std::string &object, const std::vector<std::string> &create = {}) {
   Stripped stripped;

@@ -40,7 +40,7 @@ my $rows = "COPY live.item FROM stdin;\n1\n\\.\n";
 sub attack {
     my ($name, $met, $attack, $code, %case) = @_;
     my $function = function_of($code, $case{language} // 'plpgsql');
-    my $refused = $met eq 'the call' ? qr/^failed\|42501\|function pg_catalog\.query_to_xml\(.*\) may not be called in a run by a domain/
+    my $refused = $met eq 'the call' ? qr/^failed\|42501\|function pg_catalog\.query_to_xml\(.*\) may not be called by a domain/
       : qr/^failed\|42501\|\Q$met\E of role "attacker" would be evaluated as role "(postgres|puller)"/;
     like(load($attack, $function . $table . $rows, $case{as}), $refused, "$name: refused, by name");
     ok(!-e $written, "$name: nothing is written");
