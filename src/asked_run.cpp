@@ -2,8 +2,11 @@
 
 #include "asked_run.hpp"
 
+#include <initializer_list>
+
 #include "entrance.hpp"
 #include "pg/boundary.hpp"
+#include "pg/client_text.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -82,6 +85,8 @@ Datum row_of(FunctionCallInfo fcinfo, char **outcome) {
 void raise_outcome(char **outcome) {
   if (outcome[kState] == nullptr) return;
   const char *state = outcome[kState];
+  for (int column : {kError, kDetail, kHint, kContext})
+    outcome[column] = const_cast<char *>(for_client(outcome[column]));
   ereport(ERROR,
           (errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
            errmsg_internal("%s", outcome[kError]), outcome[kDetail] ? errdetail_internal("%s", outcome[kDetail]) : 0,

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "pg/client_text.hpp"
+
 namespace pagila_repl {
 
 namespace {
@@ -90,10 +92,12 @@ PlainError plain_copy_of_current_exception() {
 
 void raise(const PlainError &error) {
   const char *fallback = error.sqlerrcode == ERRCODE_OUT_OF_MEMORY ? "out of memory" : "unexpected failure";
+  const char *message = for_client(error.message), *detail = for_client(error.detail), *hint = for_client(error.hint);
+  const char *context = for_client(error.context);
   ereport_domain(ERROR, kDomains[static_cast<int>(error.origin)],
-                 (errcode(error.sqlerrcode), errmsg_internal("%s", error.message ? error.message : fallback),
-                  error.detail ? errdetail_internal("%s", error.detail) : 0, error.hint ? errhint("%s", error.hint) : 0,
-                  error.context ? errcontext_msg("%s", error.context) : 0));
+                 (errcode(error.sqlerrcode), errmsg_internal("%s", message ? message : fallback),
+                  detail ? errdetail_internal("%s", detail) : 0, hint ? errhint("%s", hint) : 0,
+                  context ? errcontext_msg("%s", context) : 0));
   pg_unreachable();
 }
 

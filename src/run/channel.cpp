@@ -2,7 +2,10 @@
 
 #include "run/channel.hpp"
 
+#include <initializer_list>
+
 #include "pg/background_worker.hpp"
+#include "pg/client_text.hpp"
 extern "C" {
 #include <signal.h>
 
@@ -69,6 +72,7 @@ bool relay(char *data, Size size, int64 *run_id) {
     // How a recorded run ended is told by its row; before that the leader's error is all there is.
     error.elevel = Min(error.elevel, *run_id == 0 ? ERROR : WARNING);
     error.context = nullptr;
+    for (char **text : {&error.message, &error.detail, &error.hint}) *text = const_cast<char *>(for_client(*text));
     ThrowErrorData(&error);
   }
   pfree(message.data);

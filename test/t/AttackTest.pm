@@ -46,7 +46,7 @@ sub wait {
     my $end = time + $seconds;
     for (;;) {
         if ($self->{text} =~ s/\A(.*?)^answered $self->{asked}\n//ms) {
-            $self->{out} = $1;
+            $self->{out} = PagilaTest::without_remark_on_libpq($1);
             chomp $self->{out};
             $self->{state} = PagilaTest::sqlstate_of($self->{out}) || '00000';
             return 1;

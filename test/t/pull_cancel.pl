@@ -12,7 +12,7 @@ my $test = PullTest->new('cancel_pull', conf => "client_connection_check_interva
 my ($source, $target) = @$test{ 'source', 'target' };
 my @points = qw(connect:1 lock:1 snapshot:1 plan:1 shape:1 copy:1 rows:1 index:1 index:6 verify:1 sequence:1 refresh:1
   analyze:1 publish:1);
-my $kLimit = 10;
+my $kLimit = 30;
 my @seconds;
 
 for my $point (some_of(3, @points)) {

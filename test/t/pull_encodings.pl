@@ -85,6 +85,32 @@ for my $case ([ 'ascii_to_utf', 'SQL_ASCII', 'UTF8' ], [ 'utf_to_ascii', 'UTF8',
     $source->safe_psql('ascii_to_utf', "DELETE FROM s.t WHERE octet_length(t) = 4");
     pulls('and without them', 'ascii_to_utf', 'skipped');
 }
+
+# What is told to a client whose encoding lacks characters of names is told with question marks.
+{
+    my $name = "\xd7\xa9";
+    
+    new_databases('utf_to_utf', 'UTF8', 'UTF8');
+    $target->safe_psql('utf_to_utf', qq{CREATE SCHEMA told; CREATE TABLE told."$name" (a int)});
+    $source->safe_psql('utf_to_utf', q{CREATE SCHEMA told});
+    local $ENV{PGCLIENTENCODING} = 'LATIN1';
+    my ($out, $error) = run_sql($target, pull_sql('source'), db => 'utf_to_utf');
+    is(sqlstate_of($error), '2BP01', 'a name that the client cannot be told: why the run failed is') or diag $error;
+    like($error, qr/table told\."\?"/, 'with a question mark');
+    local $ENV{PGCLIENTENCODING} = 'UTF8';
+    my ($dump) = write_file(PostgreSQL::Test::Utils::tempdir() . '/slow.sql', qq{CREATE SCHEMA slow;
+CREATE FUNCTION slow.is_slow(integer) RETURNS boolean LANGUAGE plpgsql AS \$\$BEGIN PERFORM pg_sleep(1.1); RETURN true; END\$\$;
+CREATE DOMAIN slow.number AS integer CHECK (slow.is_slow(VALUE));
+CREATE TABLE slow."$name" (a slow.number);
+COPY slow."$name" (a) FROM stdin;
+1
+\\.
+});
+    $ENV{PGCLIENTENCODING} = 'LATIN1';
+    ($out, $error) = run_sql($target, "SET client_min_messages = notice; " . load_sql($dump, undef), db => 'utf_to_utf');
+    is($out, 'succeeded', 'nor does a notice end the caller') or diag $error;
+    like($error, qr/NOTICE: .*loading "slow\.\?": /, 'which has a question mark');
+}
 no_source_residue($source, 'at the end');
 no_secret($source, $target);
 done_testing();

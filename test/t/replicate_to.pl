@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 # A cancel is to need a second; the limit is for machines that are busy with something else.
-my $kLimit = 10;
+my $kLimit = 30;
 my $tcp = "listen_addresses = '127.0.0.1'\nclient_connection_check_interval = 100\n";
 my $test = PullTest->new('replicate_to', conf => $tcp, source => { conf => "client_connection_check_interval = 100\n", faults => 1 });
 my ($source, $target) = @$test{ 'source', 'target' };
