@@ -12,7 +12,8 @@ struct WorkItem {
   enum class Kind {
     copy,    // rows of a table, or of a whole partition tree, from the source
     verify,  // count and content of it, here and on the source
-    build    // statements: an index, a constraint, statistics
+    build,   // statements: an index, a constraint, statistics
+    gate     // nothing: stands for all that is to be done before it
   };
   Kind kind = Kind::build;
   std::string step_kind;       // as in pagila_repl.run_step
@@ -43,13 +44,14 @@ struct WorkItem {
   std::vector<uint32_t> after;  // items to be done before, by their place in the list
   uint64_t cost = 1;            // of it alone, in bytes handled
   uint64_t priority = 0;        // cost of the longest chain of items that begins with it
-  bool needs_source() const { return kind != Kind::build; }
+  bool needs_source() const { return kind == Kind::copy || kind == Kind::verify; }
 };
 
 // Sets every priority. `after` may only name earlier items.
 void set_priorities(std::vector<WorkItem> &items);
 
+// What is needed to do them, but not when. One can be decoded without the others.
 std::string encode(const std::vector<WorkItem> &items);
-std::vector<WorkItem> decode_work_items(std::string_view bytes);
+WorkItem decode_work_item(std::string_view bytes, size_t number);
 
 }  // namespace pagila_repl

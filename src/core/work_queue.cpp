@@ -3,6 +3,7 @@
 #include "core/work_queue.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 
@@ -31,7 +32,7 @@ Counts count(const std::vector<WorkItem> &items) {
 size_t WorkQueue::size(const std::vector<WorkItem> &items) {
   Counts counts = count(items);
   return sizeof(Head) + items.size() * (sizeof(Item) + sizeof(int32_t)) + counts.dependents * sizeof(int32_t) +
-         counts.locks * sizeof(Lock) + counts.tables * sizeof(Table);
+         counts.locks * sizeof(Lock) + counts.tables * sizeof(Table) + items.size() * sizeof(int32_t);
 }
 
 void WorkQueue::create(void *memory, const std::vector<WorkItem> &items) {
@@ -41,11 +42,14 @@ void WorkQueue::create(void *memory, const std::vector<WorkItem> &items) {
   head = {};
   head.items = static_cast<int32_t>(items.size());
   head.tables = static_cast<int32_t>(counts.tables);
-  head.unfinished = head.items;
   head.order = 0;
   head.dependents = head.items;
   head.locks = head.dependents + static_cast<int32_t>(counts.dependents);
   head.table_states = head.locks + static_cast<int32_t>(2 * counts.locks);
+  auto with_source = static_cast<int32_t>(
+      std::count_if(items.begin(), items.end(), [](const WorkItem &item) { return item.needs_source(); }));
+  head.with_source.at = head.table_states + static_cast<int32_t>(counts.tables * (sizeof(Table) / sizeof(int32_t)));
+  head.without_source.at = head.with_source.at + with_source;
 
   std::vector<int32_t> order(items.size());
   std::iota(order.begin(), order.end(), 0);
@@ -63,9 +67,12 @@ void WorkQueue::create(void *memory, const std::vector<WorkItem> &items) {
     Item &item = queue.items()[i];
     item = {};
     item.needs_source = items[i].needs_source();
+    item.is_gate = items[i].kind == WorkItem::Kind::gate;
+    head.unfinished += !item.is_gate;
     head.unfinished_with_source += item.needs_source;
     item.waits_for = static_cast<int32_t>(items[i].after.size());
-    item.state = item.waits_for == 0 ? ready : waiting;
+    item.state = waiting;
+    item.next_parked = item.woken_at = kNone;
     item.first_dependent = next_dependent;
     item.dependents = static_cast<int32_t>(dependents[i].size());
     for (int32_t dependent : dependents[i]) queue.words()[head.dependents + next_dependent++] = dependent;
@@ -76,53 +83,144 @@ void WorkQueue::create(void *memory, const std::vector<WorkItem> &items) {
       *queue.lock(next_lock++) = {number, lock.exclusive};
     }
   }
-  for (size_t i = 0; i < counts.tables; i++) *queue.table(static_cast<int>(i)) = {0, 0};
+  for (size_t i = 0; i < counts.tables; i++) *queue.table(static_cast<int>(i)) = {0, 0, kNone, kNone};
+  for (int32_t rank = 0; rank < head.items; rank++) queue.items()[order[static_cast<size_t>(rank)]].rank = rank;
+  for (int32_t i = 0; i < head.items; i++)
+    if (items[static_cast<size_t>(i)].after.empty()) queue.become_ready(i);
 }
 
-bool WorkQueue::are_locks_free(const Item &item) const {
+//
+// Ready items, as a binary heap
+//
+
+int WorkQueue::peek(const Heap &heap) const {
+  return heap.size == 0 ? kNothing : words()[head_->order + words()[heap.at]];
+}
+
+void WorkQueue::push(int number) const {
+  Heap &heap = heap_of(items()[number]);
+  int32_t *ranks = words() + heap.at;
+  ranks[heap.size++] = items()[number].rank;
+  std::push_heap(ranks, ranks + heap.size, std::greater<>());
+}
+
+void WorkQueue::pop(Heap &heap) const {
+  int32_t *ranks = words() + heap.at;
+  std::pop_heap(ranks, ranks + heap.size--, std::greater<>());
+}
+
+void WorkQueue::become_ready(int number) const {
+  Item &item = items()[number];
+  if (item.is_gate) {
+    item.state = done;
+    return tell_dependents(number);
+  }
+  item.state = ready;
+  push(number);
+}
+
+void WorkQueue::tell_dependents(int number) const {
+  const Item &item = items()[number];
+  for (int i = 0; i < item.dependents; i++) {
+    int dependent = words()[head_->dependents + item.first_dependent + i];
+    if (--items()[dependent].waits_for == 0) become_ready(dependent);
+  }
+}
+
+//
+// Locks, and who waits for them
+//
+
+// The table whose lock keeps an item from being taken, kNone if all are free.
+int WorkQueue::first_held(const Item &item) const {
   for (int i = 0; i < item.locks; i++) {
     const Lock &wanted = *lock(item.first_lock + i);
     const Table &held = *table(wanted.table);
-    if (held.exclusive > 0 || (wanted.exclusive && held.shared > 0)) return false;
+    if (held.exclusive > 0 || (wanted.exclusive && held.shared > 0)) return wanted.table;
   }
-  return true;
+  return kNone;
 }
 
-void WorkQueue::hold(const Item &item, int by) const {
+void WorkQueue::hold(const Item &item) const {
   for (int i = 0; i < item.locks; i++) {
     const Lock &held = *lock(item.first_lock + i);
-    (held.exclusive ? table(held.table)->exclusive : table(held.table)->shared) += by;
+    (held.exclusive ? table(held.table)->exclusive : table(held.table)->shared)++;
   }
 }
 
-int WorkQueue::take(bool may_use_source) {
-  for (int i = 0; i < head_->items; i++) {
-    int number = words()[head_->order + i];
-    Item &item = items()[number];
-    if (item.state != ready || (item.needs_source && !may_use_source) || !are_locks_free(item)) continue;
-    item.state = taken;
-    hold(item, 1);
-    return number;
+void WorkQueue::let_go(const Item &item) const {
+  for (int i = 0; i < item.locks; i++) {
+    const Lock &held = *lock(item.first_lock + i);
+    (held.exclusive ? table(held.table)->exclusive : table(held.table)->shared)--;
+    wake_one(held.table);
   }
-  return kNothing;
+}
+
+// In the order in which they came, which is that of their priority.
+void WorkQueue::park(int number, int at) const {
+  Item &item = items()[number];
+  Table &there = *table(at);
+  item.state = parked;
+  item.next_parked = kNone;
+  (there.first_parked == kNone ? there.first_parked : items()[there.last_parked].next_parked) = number;
+  there.last_parked = number;
+}
+
+void WorkQueue::wake_one(int at) const {
+  Table &there = *table(at);
+  if (there.first_parked == kNone || there.exclusive > 0) return;
+  int number = there.first_parked;
+  Item &item = items()[number];
+  there.first_parked = item.next_parked;
+  item.state = ready;
+  item.woken_at = at;
+  push(number);
+}
+
+// An item that is ready, and not in its heap any more. Who was woken at a table and leaves it free wakes the next one there.
+bool WorkQueue::take_or_park(int number) const {
+  Item &item = items()[number];
+  int woken_at = item.woken_at, held = first_held(item);
+  item.woken_at = kNone;
+  if (held == kNone) {
+    item.state = taken;
+    hold(item);
+  } else {
+    park(number, held);
+  }
+  if (woken_at != kNone && woken_at != held) wake_one(woken_at);
+  return held == kNone;
+}
+
+//
+// What the processes do
+//
+
+int WorkQueue::take(bool may_use_source) {
+  for (;;) {
+    int with = may_use_source ? peek(head_->with_source) : kNothing, without = peek(head_->without_source);
+    if (with == kNothing && without == kNothing) return kNothing;
+    bool is_with = without == kNothing || (with != kNothing && items()[with].rank < items()[without].rank);
+    int number = is_with ? with : without;
+    pop(is_with ? head_->with_source : head_->without_source);
+    if (take_or_park(number)) return number;
+  }
 }
 
 void WorkQueue::give_back(int number) {
   Item &item = items()[number];
+  let_go(item);
   item.state = ready;
-  hold(item, -1);
+  push(number);
 }
 
 void WorkQueue::finish(int number) {
   Item &item = items()[number];
   item.state = done;
-  hold(item, -1);
+  let_go(item);
   head_->unfinished--;
   head_->unfinished_with_source -= item.needs_source;
-  for (int i = 0; i < item.dependents; i++) {
-    Item &dependent = items()[words()[head_->dependents + item.first_dependent + i]];
-    if (--dependent.waits_for == 0) dependent.state = ready;
-  }
+  tell_dependents(number);
 }
 
 }  // namespace pagila_repl

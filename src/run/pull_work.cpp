@@ -79,6 +79,8 @@ class Plan {
       Oid table = static_cast<Oid>(std::stoul(*row[0])), tree = static_cast<Oid>(std::stoul(*row[3]));
       bool partitioned = *row[4] == "t";
       std::string name = quote(stage_.runs_own_code ? seen_as(stage_, *row[1]) : *row[1], *row[2]);
+      std::vector<uint32_t> copied;
+      if (partitioned) copied = all_of(copies_of_tree_[tree]);
       // It reads a sample, 30,000 pages at most.
       WorkItem &item = add_build("analyze", seen_as(stage_, *row[1]), *row[2], {},
                                  std::min(partitioned ? tree_bytes_[tree] : bytes_of_[table], uint64_t{60} << 20));
@@ -86,7 +88,7 @@ class Plan {
       if (partitioned) {
         item.table = table;
         item.analyzes_parts = true;
-        for (uint32_t copy : copies_of_tree_[tree]) after(item, copy);
+        after(item, copied);
       } else {
         item.statements = {"ANALYZE " + name};
         after_copy(item, table);
@@ -126,8 +128,9 @@ class Plan {
     Value root =
         query_value("SELECT COALESCE(pg_catalog.pg_partition_root($1::oid), $1::oid)::oid", {std::to_string(oid)});
     Oid tree = static_cast<Oid>(std::stoul(*root));
-    tree_items_[tree].insert(copy_of_[oid]);
-    copies_of_tree_[tree].push_back(copy_of_[oid]);
+    tree_items_[tree].add(copy_of_[oid]);
+    copies_of_tree_[tree].add(copy_of_[oid]);
+    copies_.add(copy_of_[oid]);
     tree_bytes_[tree] += bytes;
     items_.push_back(item);
   }
@@ -148,6 +151,25 @@ class Plan {
     items_.push_back(item);
   }
 
+  // Items of which others come after all: after the last of them there may be a gate, which stands for those before it.
+  struct Before {
+    std::vector<uint32_t> items;
+    void add(uint32_t item) { items.push_back(item); }
+  };
+
+  // Few items that stand for all of these. Adds an item, so no reference to one outlives it.
+  std::vector<uint32_t> all_of(Before &before) {
+    constexpr size_t kMaxItems = 8;
+    if (before.items.size() > kMaxItems) {
+      WorkItem gate;
+      gate.kind = Kind::gate;
+      gate.after = before.items;
+      before.items = {static_cast<uint32_t>(items_.size())};
+      items_.push_back(gate);
+    }
+    return before.items;
+  }
+
   WorkItem &add_build(const std::string &kind, const std::string &schema, const std::string &object,
                       const std::vector<std::string> &statements, uint64_t cost) {
     WorkItem item;
@@ -162,6 +184,8 @@ class Plan {
   }
 
   void build_index(const Stripped &stripped) {
+    std::vector<uint32_t> whole_tree;
+    if (stripped.of_parts) whole_tree = all_of(tree_items_[stripped.tree]);
     auto number = static_cast<uint32_t>(items_.size());
     std::vector<std::string> statements = stripped.create, later;
     if (stripped.builds_index_first && !stripped.of_parts) {
@@ -173,23 +197,33 @@ class Plan {
     item.tablespace = stripped.tablespace;
     if (stripped.of_parts) {
       // Parents after all real indexes of the tree, attaching after both.
-      after_tree(item, stripped.tree);
+      after(item, whole_tree);
       item.locks.push_back({stripped.tree, true});
     } else {
       after_copy(item, stripped.table);
       item.locks.push_back({stripped.table, stripped.kind == "constraint" && later.empty()});
     }
-    tree_items_[stripped.tree].insert(number);
+    if (stripped.of_parts)
+      tree_items_[stripped.tree].items = {number};  // it comes after all others
+    else
+      tree_items_[stripped.tree].add(number);
     indexes_of_[stripped.table].push_back(number);
     if (later.empty()) return;
     WorkItem &constraint = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, later, 0);
     after(constraint, number);
     constraint.locks.push_back({stripped.table, true});
-    tree_items_[stripped.tree].insert(number + 1);
+    tree_items_[stripped.tree].add(number + 1);
     indexes_of_[stripped.table].push_back(number + 1);
   }
 
   void build_constraint(const Stripped &stripped) {
+    std::vector<uint32_t> own_tree, referenced_tree, all_copies;
+    if (stripped.table == InvalidOid)
+      all_copies = all_of(copies_);
+    else
+      own_tree = all_of(tree_items_[stripped.tree]);
+    if (stripped.referenced != InvalidOid && stripped.referenced_tree != stripped.tree)
+      referenced_tree = all_of(tree_items_[stripped.referenced_tree]);
     auto number = static_cast<uint32_t>(items_.size());
     std::vector<std::string> statements = stripped.create;
     // What holds on the source holds only for rows that have come from there.
@@ -208,13 +242,13 @@ class Plan {
     }
     if (stripped.table == InvalidOid) {
       // A domain's check looks at every column of the domain.
-      for (const auto &[table, copy] : copy_of_) after_copy(item, table);
+      after(item, all_copies);
       return;
     }
-    after_tree(item, stripped.tree);
+    after(item, own_tree);
     item.locks.push_back({stripped.tree, true});
     if (stripped.referenced == InvalidOid || stripped.referenced_tree == stripped.tree) return;
-    after_tree(item, stripped.referenced_tree);
+    after(item, referenced_tree);
     item.locks.push_back({stripped.referenced_tree, true});
   }
 
@@ -251,20 +285,20 @@ class Plan {
     if (copy != copy_of_.end()) after(item, copy->second);
   }
 
-  void after_tree(WorkItem &item, Oid tree) {
-    for (uint32_t before : tree_items_[tree]) after(item, before);
-  }
-
   void after(WorkItem &item, uint32_t before) { item.after.push_back(before); }
+  void after(WorkItem &item, const std::vector<uint32_t> &before) {
+    item.after.insert(item.after.end(), before.begin(), before.end());
+  }
 
   const Stage &stage_;
   const ReplicateRequest &request_;
   bool in_utf8_;
   std::vector<WorkItem> items_;
-  std::map<Oid, uint32_t> copy_of_;               // item that brings the rows of a table
-  std::map<Oid, uint64_t> bytes_of_;              // of a table's rows
-  std::map<Oid, std::set<uint32_t>> tree_items_;  // copies and indexes of a table or a partition tree
-  std::map<Oid, std::vector<uint32_t>> copies_of_tree_;
+  std::map<Oid, uint32_t> copy_of_;   // item that brings the rows of a table
+  std::map<Oid, uint64_t> bytes_of_;  // of a table's rows
+  Before copies_;
+  std::map<Oid, Before> tree_items_;  // copies and indexes of a table or a partition tree
+  std::map<Oid, Before> copies_of_tree_;
   std::map<Oid, std::vector<uint32_t>> indexes_of_;  // a table
   std::map<Oid, uint64_t> tree_bytes_;
   std::optional<uint32_t> last_check_;
@@ -283,18 +317,19 @@ Oid staged_table(const Stage &stage, const QualifiedName &name) {
 std::vector<WorkItem> plan_pull(const Stage &stage, const SourceCatalog &catalog, const ReplicateRequest &request,
                                 bool in_utf8) {
   Plan plan(stage, request, in_utf8);
-  std::set<uint32_t> routed;
-  for (const RoutedTree &tree : catalog.routed) routed.insert(tree.oid);
-  for (const RoutedTree &tree : catalog.routed) {
+  struct Leaves {
     bool binary = true;
     uint64_t bytes = 0;
-    for (const SourceTable &leaf : catalog.tables)
-      if (leaf.root == tree.oid) {
-        binary = binary && leaf.text_because.empty();
-        bytes += leaf.bytes;
-      }
-    plan.copy_routed(tree, binary, bytes);
+  };
+  std::map<uint32_t, Leaves> routed;
+  for (const RoutedTree &tree : catalog.routed) routed[tree.oid];
+  for (const SourceTable &leaf : catalog.tables) {
+    auto tree = routed.find(leaf.root);
+    if (tree == routed.end()) continue;
+    tree->second.binary = tree->second.binary && leaf.text_because.empty();
+    tree->second.bytes += leaf.bytes;
   }
+  for (const RoutedTree &tree : catalog.routed) plan.copy_routed(tree, routed[tree.oid].binary, routed[tree.oid].bytes);
   for (const SourceTable &table : catalog.tables)
     if (routed.count(table.root) == 0) plan.copy(table);
   plan.build();

@@ -103,7 +103,7 @@ class SourceLink {
 void work(const WorkSegment &shared, int slot) {
   PR_FAULT("worker");
   PullJob job = decode_pull_job({shared.job, shared.work->job_size});
-  std::vector<WorkItem> items = decode_work_items({shared.items, shared.work->items_size});
+  std::string_view items(shared.items, shared.work->items_size);
   use_timeouts(job.connect_timeout_ms, job.stall_timeout_ms);
   use_disk_reserve(job.disk_reserve_mb);
   limit_lock_waits(job.swap_budget_ms);
@@ -115,7 +115,7 @@ void work(const WorkSegment &shared, int slot) {
   for (;;) {
     int number = next_item(shared, link.usable());
     if (number == WorkQueue::kNothing) break;
-    const WorkItem &item = items[static_cast<size_t>(number)];
+    WorkItem item = decode_work_item(items, static_cast<size_t>(number));
     set_item(shared, slot, number);
     try {
       Connection *source = item.needs_source() ? link.get() : nullptr;
@@ -162,6 +162,7 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
   switch (item.kind) {
     case WorkItem::Kind::copy: return copy(item, number, *source);
     case WorkItem::Kind::verify: return verify(item, number, *source);
+    case WorkItem::Kind::gate: return;  // nobody is given one
     case WorkItem::Kind::build:
       check_disk_reserve();
       build(item.statements, item.tablespace);

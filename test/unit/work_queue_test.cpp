@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <random>
+#include <set>
 
 namespace pagila_repl {
 
@@ -97,6 +99,90 @@ TEST(WorkQueue, KeepsItemsWithConflictingLocksApart) {
   ASSERT_EQ(queue.take(true), 1);
 }
 
+TEST(WorkQueue, WakesWhoWaitsForALockThatOthersShareToo) {
+  Memory memory({item(kBuild, 9, {}, {{7, true}}), item(kBuild, 8, {}, {{7, false}}), item(kBuild, 7, {}, {{7, false}}),
+                 item(kBuild, 6, {}, {{7, true}}), item(kBuild, 5, {}, {{7, false}})});
+  WorkQueue queue = memory.queue();
+  ASSERT_EQ(queue.take(true), 0);
+  ASSERT_EQ(queue.take(true), WorkQueue::kNothing);
+  queue.finish(0);
+  ASSERT_EQ(queue.take(true), 1);
+  ASSERT_EQ(queue.take(true), 2);
+  ASSERT_EQ(queue.take(true), WorkQueue::kNothing);
+  queue.finish(1);
+  queue.finish(2);
+  int fourth = queue.take(true);
+  ASSERT_TRUE(fourth == 3 || fourth == 4);
+  queue.finish(fourth);
+  ASSERT_EQ(queue.take(true), 7 - fourth);
+  queue.finish(7 - fourth);
+  EXPECT_EQ(queue.unfinished(), 0);
+}
+
+TEST(WorkQueue, PassesThroughGates) {
+  constexpr auto kGate = WorkItem::Kind::gate;
+  Memory memory({item(kGate, 0), item(kCopy, 1), item(kCopy, 1), item(kGate, 0, {1, 2}), item(kGate, 0, {0, 3}),
+                 item(kBuild, 1, {4})});
+  WorkQueue queue = memory.queue();
+  EXPECT_EQ(queue.unfinished(), 3);
+  int first = queue.take(true), second = queue.take(true);
+  EXPECT_EQ(first + second, 3);
+  EXPECT_EQ(queue.take(true), WorkQueue::kNothing);
+  queue.finish(1);
+  EXPECT_EQ(queue.take(true), WorkQueue::kNothing);
+  queue.finish(2);
+  ASSERT_EQ(queue.take(true), 5);
+  queue.finish(5);
+  EXPECT_EQ(queue.unfinished(), 0);
+}
+
+// Whatever the order: nobody is forgotten, and never do two hold what only one may.
+TEST(WorkQueue, GetsEverythingDoneWithAnyNumberOfWorkers) {
+  for (unsigned seed = 1; seed <= 300; seed++) {
+    std::mt19937 random(seed);
+    auto pick = [&](unsigned n) { return static_cast<uint32_t>(random() % n); };
+    std::vector<WorkItem> items;
+    for (uint32_t i = 0; i < 60; i++) {
+      auto kind = pick(6) == 0 ? WorkItem::Kind::gate : pick(3) == 0 ? kCopy : kBuild;
+      std::set<uint32_t> after, locks;
+      for (uint32_t n = pick(3); n > 0 && i > 0; n--) after.insert(pick(i));
+      items.push_back(item(kind, pick(100), {after.begin(), after.end()}));
+      if (kind == WorkItem::Kind::gate) continue;
+      for (uint32_t n = pick(3); n > 0; n--) locks.insert(pick(5));
+      for (uint32_t table : locks) items.back().locks.push_back({table, pick(2) == 0});
+    }
+    Memory memory(items);
+    WorkQueue queue = memory.queue();
+    std::vector<int> at_work;
+    std::set<int> done;
+    while (queue.unfinished() > 0) {
+      int taken = pick(2) == 0 && at_work.size() < 4 ? queue.take(true) : WorkQueue::kNothing;
+      if (taken != WorkQueue::kNothing && pick(8) == 0) {
+        queue.give_back(taken);
+        taken = WorkQueue::kNothing;
+      }
+      if (taken != WorkQueue::kNothing) {
+        for (uint32_t before : items[static_cast<size_t>(taken)].after)
+          ASSERT_TRUE(done.count(static_cast<int>(before)) > 0 || items[before].kind == WorkItem::Kind::gate);
+        for (const WorkItem::Lock &own : items[static_cast<size_t>(taken)].locks)
+          for (int other : at_work)
+            for (const WorkItem::Lock &held : items[static_cast<size_t>(other)].locks)
+              ASSERT_FALSE(own.table == held.table && (own.exclusive || held.exclusive));
+        at_work.push_back(taken);
+      } else if (!at_work.empty()) {
+        size_t which = pick(static_cast<unsigned>(at_work.size()));
+        queue.finish(at_work[which]);
+        ASSERT_TRUE(done.insert(at_work[which]).second);
+        at_work.erase(at_work.begin() + static_cast<long>(which));
+      } else {
+        int next = queue.take(true);
+        ASSERT_NE(next, WorkQueue::kNothing) << "seed " << seed;
+        at_work.push_back(next);
+      }
+    }
+  }
+}
+
 TEST(WorkItem, SurvivesPacking) {
   WorkItem item;
   item.kind = WorkItem::Kind::copy;
@@ -113,13 +199,14 @@ TEST(WorkItem, SurvivesPacking) {
   item.source_table = 4294967294u;
   item.statements = {"one", "two"};
   item.tablespace = "t";
-  std::vector<WorkItem> items = decode_work_items(encode({item, WorkItem()}));
-  ASSERT_EQ(items.size(), 2u);
-  EXPECT_EQ(encode({items[0]}), encode({item}));
-  EXPECT_EQ(items[0].object, item.object);
-  EXPECT_EQ(items[0].columns, item.columns);
-  EXPECT_EQ(items[0].bytes, item.bytes);
-  EXPECT_EQ(items[0].source_table, item.source_table);
+  std::string packed = encode({item, WorkItem()});
+  WorkItem unpacked = decode_work_item(packed, 0);
+  EXPECT_EQ(encode({unpacked, WorkItem()}), packed);
+  EXPECT_EQ(unpacked.object, item.object);
+  EXPECT_EQ(unpacked.columns, item.columns);
+  EXPECT_EQ(unpacked.bytes, item.bytes);
+  EXPECT_EQ(unpacked.source_table, item.source_table);
+  EXPECT_EQ(decode_work_item(packed, 1).object, "");
 }
 
 }  // namespace pagila_repl
