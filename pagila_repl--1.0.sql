@@ -95,7 +95,7 @@ COMMENT ON COLUMN pagila_repl.run.leader_pid IS 'process id of the background wo
 COMMENT ON COLUMN pagila_repl.run.worker_pids IS 'process ids of its workers, if steps are done by several processes';
 COMMENT ON COLUMN pagila_repl.run.started_at IS 'when the run was recorded';
 COMMENT ON COLUMN pagila_repl.run.finished_at IS 'when it ended; null while running';
-COMMENT ON COLUMN pagila_repl.run.rows IS 'rows loaded so far';
+COMMENT ON COLUMN pagila_repl.run.rows IS 'rows loaded so far, as of a second ago at most';
 COMMENT ON COLUMN pagila_repl.run.bytes IS 'bytes of row data loaded so far';
 COMMENT ON COLUMN pagila_repl.run.total_rows IS 'rows the run has to load, as far as known';
 COMMENT ON COLUMN pagila_repl.run.total_bytes IS 'bytes of row data the run has to load, as far as known';
@@ -142,6 +142,8 @@ COMMENT ON COLUMN pagila_repl.run_step.finished_at IS 'when it ended; null if it
 COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'rows, sum of their hashes, sum of the hashes of these, with verify => ''content''';
 COMMENT ON COLUMN pagila_repl.run_step.sqlstate IS 'SQLSTATE if the step failed';
 COMMENT ON COLUMN pagila_repl.run_step.error IS 'message if the step failed';
+
+CREATE INDEX run_step_of_table ON pagila_repl.run_step (run_id, schema_name, object_name) WHERE kind = 'table';
 
 CREATE TABLE pagila_repl.copy (
   schema_name name PRIMARY KEY,
@@ -289,18 +291,25 @@ SELECT r.run_id,
        r.phase,
        r.leader_pid,
        COALESCE(c.tables, i.tables) AS current_table,
-       r.rows + COALESCE(c.rows, 0) AS rows,
+       d.rows + COALESCE(c.rows, 0) AS rows,
        r.total_rows,
-       r.bytes + COALESCE(c.bytes, 0) AS bytes,
+       d.bytes + COALESCE(c.bytes, 0) AS bytes,
        r.total_bytes,
-       (SELECT pg_catalog.count(*) FROM pagila_repl.run_step s
-         WHERE s.run_id = r.run_id AND s.finished_at IS NOT NULL) AS steps_done,
+       d.steps AS steps_done,
        pg_catalog.clock_timestamp() - r.started_at AS elapsed,
-       CASE WHEN r.phase = 'rows' AND r.bytes + COALESCE(c.bytes, 0) > 0 AND r.total_bytes > 0
+       CASE WHEN r.phase = 'rows' AND d.bytes + COALESCE(c.bytes, 0) > 0 AND r.total_bytes > 0
             THEN (pg_catalog.clock_timestamp() - r.started_at)
-                 * GREATEST(r.total_bytes::float8 / (r.bytes + COALESCE(c.bytes, 0)::float8) - 1, 0)
+                 * GREATEST(r.total_bytes::float8 / (d.bytes + COALESCE(c.bytes, 0)::float8) - 1, 0)
        END AS estimated_remaining
   FROM pagila_repl.run r
+       CROSS JOIN LATERAL (
+         -- What has been relayed from another server has no steps here.
+         SELECT pg_catalog.count(s.finished_at) AS steps,
+                CASE WHEN r.kind = 'replicate_to' THEN r.rows
+                     ELSE COALESCE(pg_catalog.sum(s.rows) FILTER (WHERE s.kind = 'table'), 0)::bigint END AS rows,
+                CASE WHEN r.kind = 'replicate_to' THEN r.bytes
+                     ELSE COALESCE(pg_catalog.sum(s.bytes) FILTER (WHERE s.kind = 'table'), 0)::bigint END AS bytes
+           FROM pagila_repl.run_step s WHERE s.run_id = r.run_id) d
        LEFT JOIN LATERAL (
          SELECT pg_catalog.string_agg(t.relname, ', ' ORDER BY t.relname) AS tables,
                 pg_catalog.sum(p.tuples_processed)::bigint AS rows, pg_catalog.sum(p.bytes_processed)::bigint AS bytes

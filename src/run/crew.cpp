@@ -11,10 +11,12 @@
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 #include "run/shared_work.hpp"
 #include "run/worker.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
@@ -255,6 +257,13 @@ class HolderCheck {
   Clock::time_point last_ = Clock::now();
 };
 
+// Within one transaction for all items nobody would see it.
+void tell_rows(RunRecord &record) {
+  if (IsTransactionState() || !record.is_time_to_tell()) return;
+  uint64_t rows = pg_atomic_read_u64(&crew.shared.work->rows), bytes = pg_atomic_read_u64(&crew.shared.work->bytes);
+  in_transaction([&] { record.tell_rows(rows, bytes); });
+}
+
 void watch(const std::vector<WorkItem> &items, const PullJob &job, const RunStep &run, Connection &holder,
            RunRecord &record) {
   ItemDoer doer(job, crew.shared, run);
@@ -272,6 +281,7 @@ void watch(const std::vector<WorkItem> &items, const PullJob &job, const RunStep
     if (!is_source_read) check.now_and_then();
     if (standing.unfinished == 0) return leave_queue(0, 0);
     telltale.look();
+    tell_rows(record);
     bool all_here = standing.alive == 0, source_here = standing.with_source == 0 && standing.unfinished_with_source > 0;
     if ((all_here || source_here) && do_one_here(doer, items, !all_here, holder, record)) continue;
     wait_for_news();

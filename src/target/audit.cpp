@@ -19,6 +19,16 @@ Value text_or_null(const std::string &value) { return value.empty() ? Value() : 
 
 }  // namespace
 
+void count_rows_of_steps(int64_t run_id) {
+  execute(
+      R"(UPDATE pagila_repl.run
+            SET (rows, bytes) =
+                  (SELECT COALESCE(pg_catalog.sum(s.rows), 0)::bigint, COALESCE(pg_catalog.sum(s.bytes), 0)::bigint
+                     FROM pagila_repl.run_step s WHERE s.run_id = $1::bigint AND s.kind = 'table')
+          WHERE run_id = $1::bigint AND status = 'running' AND kind <> 'replicate_to')",
+      {text(run_id)});
+}
+
 std::string step_clock() { return *query_value("SELECT pg_catalog.clock_timestamp()::text"); }
 
 void record_step(int64_t run_id, int number_of_step, const Step &step, const std::string &started_at,
@@ -31,10 +41,6 @@ void record_step(int64_t run_id, int number_of_step, const Step &step, const std
                    pg_catalog.clock_timestamp()))",
         {text(run_id), text(number_of_step), step.kind, step.schema, step.object, text_or_null(step.method),
          number(rows), number(bytes), started_at});
-    if (step.kind == "table")
-      execute(
-          "UPDATE pagila_repl.run SET rows = rows + $2::bigint, bytes = bytes + $3::bigint WHERE run_id = $1::bigint",
-          {text(run_id), std::to_string(rows.value_or(0)), std::to_string(bytes.value_or(0))});
   });
 }
 
@@ -71,8 +77,20 @@ void RunRecord::enter(Phase phase) {
   phase_ = phase;
   in_transaction([&] {
     as_extension_owner([&] {
-      execute("UPDATE pagila_repl.run SET phase = $2 WHERE run_id = $1::bigint", {text(id_), name_of(phase)});
+      execute(
+          R"(UPDATE pagila_repl.run SET phase = $2, rows = GREATEST(rows, $3::bigint), bytes = GREATEST(bytes, $4::bigint)
+              WHERE run_id = $1::bigint)",
+          {text(id_), name_of(phase), std::to_string(rows_), std::to_string(bytes_)});
     });
+  });
+}
+
+void RunRecord::tell_rows(uint64_t rows, uint64_t bytes) {
+  if (!is_time_to_tell()) return;
+  told_ = std::chrono::steady_clock::now();
+  as_extension_owner([&] {
+    execute("UPDATE pagila_repl.run SET rows = $2::bigint, bytes = $3::bigint WHERE run_id = $1::bigint",
+            {text(id_), std::to_string(rows), std::to_string(bytes)});
   });
 }
 
@@ -108,7 +126,10 @@ void RunRecord::begin_step(const std::string &kind, const std::string &schema, c
 
 void RunRecord::end_step(std::optional<uint64_t> rows, std::optional<uint64_t> bytes) {
   record_step(id_, ++step_, *open_step_, step_started_, rows, bytes);
-  if (open_step_->kind == "table") add_rows(rows.value_or(0), bytes.value_or(0));
+  if (open_step_->kind == "table") {
+    add_rows(rows.value_or(0), bytes.value_or(0));
+    tell_rows(rows_, bytes_);
+  }
   open_step_.reset();
 }
 
@@ -146,9 +167,10 @@ void RunRecord::succeeded(const std::string &message) {
   as_extension_owner([&] {
     uint64_t updated = execute(
         R"(UPDATE pagila_repl.run
-              SET status = 'succeeded', phase = 'done', message = $2, finished_at = pg_catalog.clock_timestamp()
+              SET status = 'succeeded', phase = 'done', message = $2, finished_at = pg_catalog.clock_timestamp(),
+                  rows = $3::bigint, bytes = $4::bigint
             WHERE run_id = $1::bigint AND status = 'running')",
-        {text(id_), text_or_null(message)});
+        {text(id_), text_or_null(message), std::to_string(rows_), std::to_string(bytes_)});
     if (updated != 1) throw Error("55000", "the row of run " + text(id_) + " in pagila_repl.run is gone");
   });
 }
@@ -178,6 +200,7 @@ void RunRecord::skipped(int64_t unchanged_since, const std::string &message) {
 void RunRecord::ended(RunStatus status, const Error &error) {
   in_durable_transaction([&] {
     as_extension_owner([&] {
+      count_rows_of_steps(id_);
       execute(
           R"(UPDATE pagila_repl.run
                 SET status = $2, finished_at = pg_catalog.clock_timestamp(), message = $4, sqlstate = $3,

@@ -1,6 +1,7 @@
 // The record of a run: the row in pagila_repl.run and its steps. Written as the owner of the extension.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct Step {
 // Writes the row of a step that is done, within the caller's transaction: it appears with the work it tells of.
 void record_step(int64_t run_id, int number, const Step &step, const std::string &started_at,
                  std::optional<uint64_t> rows, std::optional<uint64_t> bytes);
+// Of a run that has not succeeded only what its recorded steps have brought counts. As the owner of the extension.
+void count_rows_of_steps(int64_t run_id);
 // The time now, as record_step takes it. Needs a transaction.
 std::string step_clock();
 void record_content_hash(int64_t run_id, const std::string &schema, const std::string &table, const std::string &hash);
@@ -62,6 +65,10 @@ class RunRecord {
   // Steps done by several processes: numbers for `count` of them are taken, the first is returned. What they brought in is
   // told at the end, and which step failed.
   int reserve_steps(int count);
+  // How many there are so far, for who looks at the row. In a transaction; does nothing unless it is time.
+  void tell_rows(uint64_t rows, uint64_t bytes);
+  // Once a second: each change of the row leaves one behind, which others pass by for as long as anybody could see it.
+  bool is_time_to_tell() const { return std::chrono::steady_clock::now() - told_ >= std::chrono::seconds(1); }
   void add_rows(uint64_t rows, uint64_t bytes);
   void failed_in(const Step &step, const std::string &started_at);
 
@@ -86,6 +93,7 @@ class RunRecord {
   std::optional<Step> open_step_;
   std::string step_started_;
   uint64_t rows_ = 0, bytes_ = 0;
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace pagila_repl

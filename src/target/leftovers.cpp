@@ -12,6 +12,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/audit.hpp"
 #include "target/concurrent_changes.hpp"
 #include "target/drop_guard.hpp"
 #include "target/extension_parts.hpp"
@@ -326,6 +327,7 @@ std::vector<Leftovers> by_run(const std::vector<Row> &rows) {
 }
 
 void mark_crashed(const std::string &run) {
+  count_rows_of_steps(std::stoll(run));
   execute(
       R"(UPDATE pagila_repl.run
             SET status = 'crashed', finished_at = pg_catalog.clock_timestamp(), sqlstate = '57P02',
