@@ -182,7 +182,7 @@ void empty_table(Oid top) {
   for (const Row &row : query(
            R"(SELECT c.oid FROM pg_catalog.pg_class c
                WHERE c.relkind = 'r'
-                 AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid))))",
+                 AND c.oid = ANY ($1::oid || ARRAY(SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::oid))))",
            {std::to_string(top)})) {
     Oid table = static_cast<Oid>(std::stoul(*row[0]));
     guarded([table] { give_new_files(table); });

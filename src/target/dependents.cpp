@@ -8,26 +8,30 @@ namespace pagila_repl {
 
 namespace {
 
-constexpr const char *kOutside = R"(, outside AS (
+// What is outside is told by EXCEPT, which sorts or hashes, since the planner does not know how much is inside.
+constexpr const char *kOutside = R"(, bound AS MATERIALIZED (
   SELECT d.classid, d.objid, d.objsubid
     FROM inside i JOIN pg_catalog.pg_depend d ON d.refclassid = i.classid AND d.refobjid = i.objid
-   WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S') AND (d.classid, d.objid) NOT IN (SELECT classid, objid FROM inside)
+   WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S')
   UNION
   -- What owns a part that is in here, as a range type does its constructors, cannot be without it.
   SELECT d.refclassid, d.refobjid, d.refobjsubid
     FROM inside i JOIN pg_catalog.pg_depend d ON d.classid = i.classid AND d.objid = i.objid
-   WHERE d.deptype = 'i' AND (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM inside)
+   WHERE d.deptype = 'i'
   UNION
   -- What has a schema as a constant. What is in the schema and stays depends on it once more.
   SELECT classid, objid, objsubid
     FROM pg_catalog.pg_depend
    WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])
      AND classid NOT IN ('pg_catalog.pg_extension'::pg_catalog.regclass, 'pg_catalog.pg_default_acl'::pg_catalog.regclass)
-     AND (classid, objid) NOT IN (SELECT classid, objid FROM inside)
    GROUP BY classid, objid, objsubid, refobjid
   HAVING pg_catalog.count(*) > CASE WHEN refobjid = )";
 
 constexpr const char *kOwning = R"( THEN 1 ELSE 0 END
+), elsewhere AS MATERIALIZED (
+  SELECT classid, objid FROM bound EXCEPT SELECT classid, objid FROM inside
+), outside AS (
+  SELECT classid, objid, objsubid FROM elsewhere JOIN bound USING (classid, objid)
 ), owning AS (
   -- A view's rule stands for the view, as does a column of its.
   SELECT DISTINCT COALESCE(v.refclassid, o.classid) AS classid, COALESCE(v.refobjid, o.objid) AS objid,

@@ -20,16 +20,20 @@ namespace pagila_repl {
 
 namespace {
 
-// The keys $1 with their parts on partitions of either table; the triggers at the tables referred to.
+// The keys $1 with their parts on partitions of either table; the triggers at the tables referred to. Asked for each key of a copy, so
+// each is looked up by an index, whatever the planner thinks of their number.
 constexpr const char *kTriggersOfKeys = R"(
 WITH RECURSIVE key (oid) AS (
   SELECT pg_catalog.unnest($1::oid[])
   UNION
-  SELECT k.oid FROM key JOIN pg_catalog.pg_constraint k ON k.conparentid = key.oid AND k.contype = 'f')
+  SELECT k.oid
+    FROM key CROSS JOIN LATERAL (
+           SELECT p.oid FROM pg_catalog.pg_constraint p WHERE p.conparentid = key.oid AND p.contype = 'f' OFFSET 0) k)
 SELECT t.oid, t.tgrelid
-  FROM key JOIN pg_catalog.pg_constraint k USING (oid)
-       JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid AND t.tgrelid = k.confrelid
- WHERE k.conrelid <> k.confrelid
+  FROM key CROSS JOIN LATERAL (
+         SELECT a.oid, a.tgrelid
+           FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_trigger a ON a.tgconstraint = k.oid AND a.tgrelid = k.confrelid
+          WHERE k.oid = key.oid AND k.conrelid <> k.confrelid OFFSET 0) t
  ORDER BY 1)";
 
 // Of keys out of the schemas $1.

@@ -84,13 +84,19 @@ std::string seen(const Stage &stage, std::string expression) {
 }
 
 void write_objects(const Stage &stage, const std::string &run) {
-  for (const StagedSchema &schema : stage.schemas)
-    execute(
-        "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, schema_name, identity, definition_hash)"
-        " SELECT $2::bigint, classid, objid, $3, " +
-            seen(stage, "pg_catalog.pg_describe_object(classid, objid, 0)") + ", hash FROM (" + definitions_sql() +
-            ") o WHERE schema_name IS NOT NULL",
-        {"{" + std::to_string(schema.stage_oid) + "}", run, schema.name});
+  std::vector<std::string> stage_names, names;
+  for (const StagedSchema &schema : stage.schemas) {
+    stage_names.push_back(schema.stage);
+    names.push_back(schema.name);
+  }
+  // To find the definitions all catalogs are read, so once for all schemas.
+  execute(
+      "INSERT INTO pagila_repl.managed_object (run_id, classid, objid, schema_name, identity, definition_hash)"
+      " SELECT $2::bigint, classid, objid, s.name, " +
+          seen(stage, "pg_catalog.pg_describe_object(classid, objid, 0)") + ", hash FROM (" + definitions_sql() +
+          ") o JOIN ROWS FROM (pg_catalog.unnest($3::name[]), pg_catalog.unnest($4::name[])) s (stage, name)"
+          " ON s.stage = o.schema_name",
+      {array_literal(stage.stage_oids()), run, array_literal(stage_names), array_literal(names)});
   // Nobody else can depend on a stage, so these came with it.
   std::vector<Row> came_along = query(dependents_sql(), {array_literal(stage.stage_oids()), "{}"});
   for (const Row &row : came_along)
@@ -125,21 +131,27 @@ void write_types(const LoadPlan &plan, const RunOptions &options, const Stage &s
 }
 
 void write_content(const Stage &stage, const std::string &run, const ContentHashes &hashes) {
-  for (const StagedSchema &schema : stage.schemas)
+  constexpr const char *kInsert = R"(
+INSERT INTO pagila_repl.managed_content (run_id, schema_name, relid, is_sequence, physical_state, content_hash)
+SELECT $1::bigint, $2, c.relid, c.is_sequence, NULLIF(c.state, ''), NULLIF(c.hash, '')
+  FROM ROWS FROM (pg_catalog.unnest($3::oid[]), pg_catalog.unnest($4::boolean[]), pg_catalog.unnest($5::text[]),
+                  pg_catalog.unnest($6::text[])) c (relid, is_sequence, state, hash))";
+  for (const StagedSchema &schema : stage.schemas) {
+    std::vector<std::string> relations, sequences, states, contents;
     for (
         const Row &row : query(
             "SELECT oid, relkind = 'S' FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind IN ('r', 'S')",
             {std::to_string(schema.stage_oid)})) {
       Oid relation = static_cast<Oid>(std::stoul(*row[0]));
       auto hash = hashes.find(relation);
-      execute(
-          "INSERT INTO pagila_repl.managed_content"
-          " (run_id, relid, schema_name, is_sequence, physical_state, content_hash)"
-          " VALUES ($1::bigint, $2::oid, $3, $4::boolean, $5, $6)",
-          {run, row[0], schema.name, row[1],
-           *row[1] == "t" ? Value(sequence_state(relation)) : Value(frozen_state(relation)),
-           hash == hashes.end() ? Value() : Value(hash->second)});
+      relations.push_back(*row[0]);
+      sequences.push_back(*row[1]);
+      states.push_back((*row[1] == "t" ? sequence_state(relation) : frozen_state(relation)).value_or(""));
+      contents.push_back(hash == hashes.end() ? "" : hash->second);
     }
+    execute(kInsert, {run, schema.name, array_literal(relations), array_literal(sequences), array_literal(states),
+                      array_literal(contents)});
+  }
 }
 
 std::string listed(const std::vector<std::string> &items) {
@@ -198,17 +210,23 @@ void find_subscribed(const std::vector<std::string> &schema_oids, Drift &drift) 
 
 namespace {
 
-// What the manifest says of the rows: OID, whether a sequence, physical state, hash, description.
+// What the manifest says of the rows: OID, whether a sequence, physical state, hash.
 std::vector<Row> managed_content(const std::vector<std::string> &schemas) {
   return as_extension_owner([&] {
-    return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash,
-                           pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, m.relid, 0)
+    return query(R"(SELECT m.relid, m.is_sequence, m.physical_state, m.content_hash
                       FROM pagila_repl.managed_content m JOIN pagila_repl.copy USING (run_id, schema_name)
                            JOIN pg_catalog.pg_class c ON c.oid = m.relid
-                     WHERE schema_name = ANY ($1::name[]) ORDER BY 5)",
+                     WHERE schema_name = ANY ($1::name[]) ORDER BY 1)",
                  {array_literal(schemas)});
   });
 }
+
+std::string described(const std::string &classid, const std::string &objid) {
+  return query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)", {classid, objid})
+      .value_or("an object with OID " + objid);
+}
+
+std::string described_relation(const std::string &oid) { return described(std::to_string(RelationRelationId), oid); }
 
 bool is_same_since(const Row &row, const RowsMark &mark) {
   Oid table = static_cast<Oid>(std::stoul(*row[0]));
@@ -227,24 +245,28 @@ bool is_as_recorded(const Row &row) {
 }  // namespace
 
 void find_changed_content(const std::vector<std::string> &schemas, Drift &drift) {
+  std::vector<std::string> modified;
   for (const Row &row : managed_content(schemas)) {
     // That it was altered is said already; what it holds now is not of interest.
     if (drift.altered.count(*row[0]) > 0 || is_as_recorded(row)) continue;
     Oid relation = static_cast<Oid>(std::stoul(*row[0]));
+    std::string name = described_relation(*row[0]);
     if (*row[1] == "t") {
-      drift.modified.push_back(*row[4] + (sequence_state(relation) ? " has advanced" : " is not a sequence any more"));
+      modified.push_back(name + (sequence_state(relation) ? " has advanced" : " is not a sequence any more"));
     } else if (!is_ordinary_table(relation)) {
-      drift.modified.push_back(*row[4] + " is not a table any more");
+      modified.push_back(name + " is not a table any more");
     } else {
       drift.marks[*row[0]] = mark_rows(relation);
       Content now = read_content(relation, row[3].has_value());
       drift.rows[*row[0]] = now.rows;
       if (row[3] && now.hash == *row[3]) continue;
-      drift.modified.push_back(
-          *row[4] + (row[3] ? " has other rows" : " may have other rows (it was loaded with verify => 'counts')"));
+      modified.push_back(name +
+                         (row[3] ? " has other rows" : " may have other rows (it was loaded with verify => 'counts')"));
     }
     drift.other_rows.insert(*row[0]);
   }
+  std::sort(modified.begin(), modified.end());
+  drift.modified.insert(drift.modified.end(), modified.begin(), modified.end());
 }
 
 void check_content_since(const std::vector<std::string> &schemas, const Drift &drift) {
@@ -252,7 +274,7 @@ void check_content_since(const std::vector<std::string> &schemas, const Drift &d
     if (drift.altered.count(*row[0]) > 0 || drift.other_rows.count(*row[0]) > 0 || is_as_recorded(row)) continue;
     auto mark = drift.marks.find(*row[0]);
     if (mark != drift.marks.end() && is_same_since(row, mark->second)) continue;
-    throw Error("55P03", *row[4] + " was changed just now");
+    throw Error("55P03", described_relation(*row[0]) + " was changed just now");
   }
 }
 
@@ -351,11 +373,6 @@ std::vector<std::string> content_states(Oid schema, const Drift &drift) {
 
 namespace {
 
-std::string described(const std::string &classid, const std::string &objid) {
-  return query_value("SELECT pg_catalog.pg_describe_object($1::oid, $2::oid, 0)", {classid, objid})
-      .value_or("an object with OID " + objid);
-}
-
 // What the manifest has called an object that is gone.
 std::string remembered(const std::string &classid, const std::string &objid) {
   return query_value(
@@ -390,8 +407,7 @@ LaterChanges later_changes(const std::vector<std::string> &schema_oids, const st
     std::vector<std::string> words = words_of(state);
     if (words[0] == "sequence") {
       std::optional<std::string> now = sequence_state(static_cast<Oid>(std::stoul(words[1])));
-      if (now && *now != words[2])
-        changes.lost.push_back(described(std::to_string(RelationRelationId), words[1]) + " advanced");
+      if (now && *now != words[2]) changes.lost.push_back(described_relation(words[1]) + " advanced");
     } else if (words[0] == "schema") {
       Oid schema = static_cast<Oid>(std::stoul(words[1]));
       std::string now = schema_properties(schema);
@@ -400,7 +416,7 @@ LaterChanges later_changes(const std::vector<std::string> &schema_oids, const st
                                described(std::to_string(NamespaceRelationId), words[1]) + " was changed";
     } else if (words[0] == "table") {
       if (changes.kept_because.empty() && has_changed_rows(words, moment))
-        changes.kept_because = "rows of " + described(std::to_string(RelationRelationId), words[1]) + " were changed";
+        changes.kept_because = "rows of " + described_relation(words[1]) + " were changed";
     } else if (objects_now.count(words[0] + " " + words[1]) == 0) {
       changes.lost.push_back(remembered(words[0], words[1]) + " was dropped");
     }
