@@ -9,6 +9,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "mb/pg_wchar.h"
@@ -102,6 +103,12 @@ void commit_transaction() {
 void abort_transaction() noexcept {
   // An error while aborting is the server's to judge: it becomes FATAL or PANIC there.
   AbortCurrentTransaction();
+}
+
+void flush_own_wal() {
+  guarded([] {
+    if (!XLogRecPtrIsInvalid(XactLastRecEnd)) XLogFlush(XactLastRecEnd);
+  });
 }
 
 Subtransaction begin_subtransaction() {

@@ -68,6 +68,9 @@ void in_durable_transaction(Body body) {
   });
 }
 
+// Writes to disk what this transaction has put into the WAL so far, so that its commit has less to wait for.
+void flush_own_wal();
+
 // Inside in_transaction: what the body did is undone when it throws, the transaction goes on.
 template <class Body>
 void in_subtransaction(Body body) {

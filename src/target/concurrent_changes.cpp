@@ -17,10 +17,12 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/subtrans.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -117,28 +119,66 @@ ChangedRow *describe(HeapTuple row, TupleDesc descriptor, const Reference *refer
   return changed;
 }
 
-// Server code: the rows of a catalog that transactions of others change, which had not ended at that moment.
-ChangedRow *changed_rows(Oid catalog, const Reference *references, int count, Snapshot moment) {
-  Relation relation = table_open(catalog, AccessShareLock);
-  TableScanDesc scan = table_beginscan(relation, SnapshotAny, 0, nullptr);
-  ChangedRow *first = nullptr;
-  for (HeapTuple row; (row = heap_getnext(scan, ForwardScanDirection)) != nullptr;) {
-    CHECK_FOR_INTERRUPTS();
-    TransactionId changer = changer_of(row->t_data, moment);
+// Plain data: which rows are looked for.
+struct Search {
+  const Reference *references;
+  int count;
+  Snapshot moment;
+  XLogRecPtr written_after;
+};
+
+// Server code: adds those of a page to the list.
+void add_changed_rows(Relation relation, Buffer buffer, BlockNumber block, const Search &search, ChangedRow **first) {
+  Page page = BufferGetPage(buffer);
+  OffsetNumber last = PageGetMaxOffsetNumber(page);
+  for (OffsetNumber i = FirstOffsetNumber; i <= last; i = OffsetNumberNext(i)) {
+    ItemId item = PageGetItemId(page, i);
+    if (!ItemIdIsNormal(item)) continue;
+    HeapTupleData row{};
+    row.t_data = (HeapTupleHeader)PageGetItem(page, item);
+    row.t_len = ItemIdGetLength(item);
+    row.t_tableOid = RelationGetRelid(relation);
+    ItemPointerSet(&row.t_self, block, i);
+    TransactionId changer = changer_of(row.t_data, search.moment);
     if (!TransactionIdIsValid(changer)) continue;
-    ChangedRow *changed = describe(row, RelationGetDescr(relation), references, count, changer);
-    changed->next = first;
-    first = changed;
+    ChangedRow *changed = describe(&row, RelationGetDescr(relation), search.references, search.count, changer);
+    changed->next = *first;
+    *first = changed;
   }
-  table_endscan(scan);
+}
+
+// Server code: the rows of a catalog that transactions of others change, which had not ended at that moment. Who writes to a page has
+// it locked from before the record is in the WAL until the page tells of the record.
+ChangedRow *changed_rows(Oid catalog, const Search &search) {
+  Relation relation = table_open(catalog, AccessShareLock);
+  BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+  ChangedRow *first = nullptr;
+  BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+  for (BlockNumber block = 0; block < blocks; block++) {
+    CHECK_FOR_INTERRUPTS();
+    Buffer buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    XLogRecPtr written = BufferGetLSNAtomic(buffer);
+    // With wal_level = minimal no record tells of a catalog that is rewritten.
+    if (XLogRecPtrIsInvalid(written) || written > search.written_after)
+      add_changed_rows(relation, buffer, block, search, &first);
+    UnlockReleaseBuffer(buffer);
+  }
+  FreeAccessStrategy(strategy);
   table_close(relation, AccessShareLock);
   return first;
 }
 
-// Nothing can have been changed if no other transaction was under way and none has begun since.
+// Nothing can have been changed if no other transaction was under way and none has begun since, but our own.
 bool is_nobody_else_writing(Snapshot moment) {
-  return moment->xcnt == 0 && !moment->suboverflowed &&
-         TransactionIdEquals(XidFromFullTransactionId(ReadNextFullTransactionId()), moment->xmax);
+  constexpr int kMaxOwn = 64;
+  if (moment->xcnt != 0 || moment->suboverflowed) return false;
+  TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId()), begun = moment->xmax;
+  for (int i = 0; i < kMaxOwn && !TransactionIdEquals(begun, next); i++) {
+    if (!TransactionIdIsCurrentTransactionId(begun)) return false;
+    TransactionIdAdvance(begun);
+  }
+  return TransactionIdEquals(begun, next);
 }
 
 std::map<Oid, std::vector<Reference>> references_by_catalog() {
@@ -190,7 +230,7 @@ namespace {
 
 // `look_inside` tells what the changes are to be about; it is asked only if there are any.
 template <class LookInside>
-std::vector<ConcurrentChange> find_changes(Snapshot moment, LookInside look_inside) {
+std::vector<ConcurrentChange> find_changes(Snapshot moment, LookInside look_inside, XLogRecPtr written_after = 0) {
   std::vector<ConcurrentChange> changes;
   if (is_nobody_else_writing(moment)) {
     guarded([moment] { UnregisterSnapshot(moment); });
@@ -200,14 +240,13 @@ std::vector<ConcurrentChange> find_changes(Snapshot moment, LookInside look_insi
   std::map<Oid, ChangedRow *> found;
   for (const auto &[catalog, columns] : references) {
     Oid oid = catalog;
-    const Reference *data = columns.data();
-    int count = static_cast<int>(columns.size());
-    found[catalog] = guarded([=] { return changed_rows(oid, data, count, moment); });
+    Search search{columns.data(), static_cast<int>(columns.size()), moment, written_after};
+    found[catalog] = guarded([=] { return changed_rows(oid, search); });
   }
   guarded([moment] { UnregisterSnapshot(moment); });
   if (std::all_of(found.begin(), found.end(), [](const auto &rows) { return rows.second == nullptr; })) return changes;
 
-  ObjectSet inside = look_inside();
+  const ObjectSet &inside = look_inside();
   std::set<std::pair<uint32_t, std::string>> told;
   std::set<uint32_t> tellers;
   // Rows that are an object or have a name say more than those that only refer to one.
@@ -248,12 +287,17 @@ std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<s
   return find_changes(moment, [&] { return objects_inside(schema_oids); });
 }
 
+uint64_t wal_position() {
+  return guarded([] { return static_cast<uint64_t>(GetXLogInsertRecPtr()); });
+}
+
 void check_no_changes_since(Snapshot moment, const std::vector<std::string> &schema_oids) {
   throw_if_any(changes_since(moment, schema_oids));
 }
 
-void check_no_changes_since(Snapshot moment, const ObjectSet &inside) {
-  throw_if_any(find_changes(moment, [&] { return inside; }));
+void check_no_changes_since(Snapshot moment, const ObjectSet &inside, uint64_t written_after) {
+  throw_if_any(find_changes(
+      moment, [&]() -> const ObjectSet & { return inside; }, written_after));
 }
 
 namespace {

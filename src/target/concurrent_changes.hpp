@@ -33,10 +33,13 @@ std::vector<ConcurrentChange> changes_since(Snapshot moment, const std::vector<s
 
 // Throws 55P03 with what changes_since finds, if anything.
 void check_no_changes_since(Snapshot moment, const std::vector<std::string> &schema_oids);
-// The same for schemas that this transaction has dropped: of what objects_inside said before.
+// The same for what objects_inside said of the schemas before, in which no object has been made since without a reference to what was
+// there. From a WAL position on, only pages of the catalogs that were written to later are read: enough where the same was checked,
+// since an earlier moment, after that position had been asked for.
 using ObjectSet = std::set<std::pair<Oid, Oid>>;  // catalog, OID
 ObjectSet objects_inside(const std::vector<std::string> &schema_oids);
-void check_no_changes_since(Snapshot moment, const ObjectSet &inside);
+uint64_t wal_position();
+void check_no_changes_since(Snapshot moment, const ObjectSet &inside, uint64_t written_after = 0);
 
 // Sentences that say who holds locks on the schemas or on anything in them, or has changes of them under way: process or
 // prepared transaction, role, what it does, what it holds. Empty if nobody does. Also who holds locks on these other tables, or their

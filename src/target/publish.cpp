@@ -1,9 +1,12 @@
 // Publishing by rename.
 //
 // A rename alone would let one statement resolve one name before it and another after it. Holding all old relations
-// exclusively shuts that out: a statement that has resolved one of them makes us wait, and one that waits for one of them
-// resolves its name again once we have committed. Rows of the new copy are frozen, so transactions with older snapshots see
-// them too.
+// exclusively at the commit shuts that out: a statement that has resolved one of them makes us wait, and one that waits for one of
+// them resolves its name again once we have committed. Rows of the new copy are frozen, so transactions with older snapshots
+// see them too.
+//
+// Until then nobody sees what we do, so all but the commit is done before: the old relations are first held still against all but
+// readers, then looked at and renamed, and readers are shut out last.
 //
 // Definitions that no lock protects (of functions, types, privileges, comments) are looked at in between: whatever somebody
 // else has begun to change by the moment before the commit, committed or not, undoes the try.
@@ -98,17 +101,33 @@ LastLook look(const Stage &stage, const RunOptions &options) {
   return look;
 }
 
+// The schemas as they are held still, for the look just before the commit.
+struct HeldStill {
+  Snapshot moment;  // before they were looked at
+  std::string moment_text;
+  uint64_t wal_position;
+  ObjectSet inside;  // of what is replaced, and of the stage
+};
+
 std::vector<std::string> both_copies(const Stage &stage) {
   std::vector<std::string> oids = stage.live_oids(), staged = stage.stage_oids();
   oids.insert(oids.end(), staged.begin(), staged.end());
   return oids;
 }
 
-// With the locks held: that what was seen is so still. If it is not, a new try looks again, while readers can go on.
-void check_nothing_changed_since(const LastLook &last, const Stage &stage) {
-  check_no_changes_since(last.moment, both_copies(stage));
+// Holds the schemas still and sees that all is as it was at the last look. If it is not, a new try looks again.
+HeldStill hold_still(const LastLook &last, const Stage &stage, RelationLocks &locks) {
+  locks.hold_still(stage.live_oids());
+  HeldStill held;
+  held.moment = remember_moment();
+  held.moment_text = text_of(held.moment);
+  held.inside = objects_inside(both_copies(stage));
+  held.wal_position = wal_position();
+  check_same_schemas(stage);
+  check_no_changes_since(last.moment, held.inside);
   check_content_since(names_of(stage), last.drift);
   for (const StagedSchema &schema : stage.vanished) check_removable(schema);
+  return held;
 }
 
 // The statement knows the object by name, and another may have taken that since the object was found.
@@ -139,6 +158,7 @@ void swap_names(const Stage &stage) {
     execute("ALTER SCHEMA " + quote(schema.stage) + " RENAME TO " + quote(schema.name));
     give_rights(schema.stage_oid, schema.rights);
     if (schema.live_oid == InvalidOid) continue;
+    // Relations among the members are locked against readers from here on.
     move_extension_parts(extension_parts_in(schema.live_oid), schema.live_oid, schema.stage_oid);
     move_types(stage.carried, schema.name, schema.live_oid, schema.stage_oid);
   }
@@ -204,11 +224,9 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   rows.hold();
   check_staged_rows(stage);
   hold_definitions_referred_to(stage.live_oids());
-  locks.take(stage.live_oids());
-  Snapshot locked = remember_moment();
-  std::string moment = text_of(locked);
-  check_same_schemas(stage);
-  check_nothing_changed_since(seen, stage);
+  HeldStill held = hold_still(seen, stage, locks);
+  record_swap(stage, seen, held.moment_text, record.id());
+  // Under the names that it was found by.
   std::string lost = drop_what_is_allowed(seen.drift, options);
   std::vector<std::string> keys = outward_keys(stage);
   switch_on(triggers_elsewhere(keys));
@@ -216,11 +234,13 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   // What is replaced has no say any more in what becomes of rows elsewhere.
   switch_off_keys_out_of(stage.live_oids());
   check_swapped(stage);
-  record_swap(stage, seen, moment, record.id());
+  flush_own_wal();
+  PR_FAULT("held_still");
+  locks.shut_out_readers();
   record.succeeded(message + lost);
   PR_FAULT("publish");
   check_keys_are_on(keys);
-  check_no_changes_since(locked, both_copies(stage));
+  check_no_changes_since(held.moment, held.inside, held.wal_position);
 }
 
 }  // namespace
