@@ -2,12 +2,15 @@
 
 #include "run/load.hpp"
 
+#include <algorithm>
+
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/earlier_copies.hpp"
 #include "run/run.hpp"
 #include "settings.hpp"
+#include "source/preflight_locks.hpp"
 #include "source/read_dump.hpp"
 #include "target/audit.hpp"
 #include "target/decoding.hpp"
@@ -76,6 +79,7 @@ Dump read_files(const LoadRequest &request) {
 }
 
 void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, RunRecord &record) {
+  if (stage.runs_own_code) in_transaction([&] { check_room_for_locks(locks_under_real_names(stage)); });
   enter(record, Phase::rows);
   tell("loading " + std::to_string(dump.plan.total_rows) + " rows, " + std::to_string(dump.plan.total_bytes) +
        " bytes");
@@ -101,12 +105,24 @@ void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, Run
   write_manifest(dump.plan, request, stage, record.id(), hashes);
 }
 
+// As far as statements tell without being run: most of those that make no table make an index, a constraint or a default. How many
+// exclusive locks these take is not known, so at least.
+LockedObjects objects_of(const LoadPlan &plan) {
+  LockedObjects objects;
+  objects.tables = std::count_if(plan.shape.begin(), plan.shape.end(),
+                                 [](const ShapeStatement &statement) { return statement.what.creates_table; });
+  objects.sequences = static_cast<int64_t>(plan.sequences.size());
+  objects.foreign_keys = static_cast<int64_t>(plan.shape.size()) - objects.tables;
+  return objects;
+}
+
 void load(const LoadRequest &request, RunRecord &record) {
   PR_FAULT("fingerprint");
   Dump dump = read_files(request);
   const LoadPlan &plan = dump.plan;
   std::string made_of = in_transaction([&] { return fingerprint(plan, request); });
   record.planned(planned_work(plan, made_of));
+  in_transaction([&] { check_locks_of_load(objects_of(plan), plan.schemas); });
 
   enter(record, Phase::lock);
   in_transaction([&] { lock_schemas(plan.schemas); });
@@ -133,6 +149,7 @@ void load(const LoadRequest &request, RunRecord &record) {
 
   enter(record, Phase::shape);
   Stage stage = stage_shape(plan, request, carried, record.id());
+  std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);
   try {
     build_stage(dump, stage, request, record);

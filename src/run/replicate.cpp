@@ -18,6 +18,7 @@
 #include "source/connect.hpp"
 #include "source/dump_child.hpp"
 #include "source/dump_file.hpp"
+#include "source/preflight_locks.hpp"
 #include "source/read_catalog.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
@@ -169,6 +170,7 @@ void hash_filtered_views(Source &source, const Stage &stage) {
 
 void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, RunRecord &record,
                  std::vector<std::string> &remarks) {
+  if (stage.runs_own_code) in_transaction([&] { check_room_for_locks(locks_under_real_names(stage)); });
   enter(record, Phase::rows);
   std::vector<WorkItem> items =
       in_transaction([&] { return plan_pull(stage, source.catalog(), request, source.in_utf8); });
@@ -256,6 +258,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
 
   enter(record, Phase::shape);
   Stage stage = stage_shape(source.plan, request, carried, record.id());
+  std::vector<ShapeStatement>().swap(source.plan.shape);  // done, and with many tables the largest part of the plan
   stage.vanished = removed;
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks = libpq_remarks();

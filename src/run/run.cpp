@@ -57,12 +57,20 @@ void name_holders(Error &error) {
   }
 }
 
+// Memory and locks run out on either side, and what is being done is about both. What the preflight finds says of which side it is.
+void name_side(Error &error, const RunRecord &record) {
+  if (error.sqlstate == "53200" && error.origin == Error::Origin::local && error.detail.empty() &&
+      record.kind() == "replicate" && record.phase() != Phase::connect)
+    error.detail = "This happened on this server, not on the source.";
+}
+
 // Server text may name the stage or the file's bytes; what is recorded has been cleaned where it was thrown.
 void end(RunRecord &record, const Error &error) {
   ignore_cancel();
   PR_FAULT("end");
   auto [status, recorded] = how_it_ended(error);
   name_holders(recorded);
+  name_side(recorded, record);
   try {
     record_end(record, status, recorded);
   } catch (...) {

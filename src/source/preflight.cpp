@@ -11,6 +11,7 @@
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
 #include "source/pooler.hpp"
+#include "source/preflight_locks.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
 #include "source/wanted.hpp"
@@ -201,6 +202,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_at_default_collation(source, found);
   look_at_rights(catalog, found);
   look_at_tables(source, catalog, found);
+  found.add(find_lack_of_locks(source, catalog, options));
   found.add(find_publications());
   look_for_distributed(source, catalog, found);
   found.add(catalog.findings);

@@ -71,6 +71,8 @@ void check_parts_are_there(const Stage &stage);
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   int64_t run_id);
+// How many locks the transaction holds in the end that does all steps under the real names.
+int64_t locks_under_real_names(const Stage &stage);
 // Live schemas that publishing is to remove, for Stage::vanished, beside so many that are staged, each checked as below. Needs a
 // transaction.
 std::vector<StagedSchema> schemas_to_remove(const std::vector<std::string> &names, int64_t run_id, size_t staged);

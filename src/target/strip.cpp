@@ -9,6 +9,7 @@
 #include <set>
 
 #include "pg/boundary.hpp"
+#include "pg/lock_relief.hpp"
 #include "pg/spi.hpp"
 #include "target/key_triggers.hpp"
 
@@ -62,6 +63,7 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
     trigger.table = to_oid(row[9]);
     if (!clone) {
       execute("DROP TRIGGER " + *row[2] + " ON " + *row[0]);
+      LockRelief::after_statement();
       trigger.create.push_back(*row[3]);
     }
     static const std::map<std::string, std::string> switches = {{"D", "DISABLE TRIGGER "},
@@ -132,6 +134,7 @@ std::vector<Stripped> strip_keys(const std::string &schemas) {
     key.referenced_tree = to_oid(row[9]);
     if (*row[10] == "t") key.provable = *row[2];
     drop_foreign_key(to_oid(row[0]));
+    LockRelief::after_statement();
     if (row[4])
       key.create.push_back("COMMENT ON CONSTRAINT " + *row[3] + " ON " + *row[1] + " IS " + quote_literal(*row[4]));
     stripped.push_back(key);
@@ -302,6 +305,7 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
         execute("DROP INDEX " + index.qualified + " CASCADE");
       else
         execute("ALTER TABLE " + index.table + " DROP CONSTRAINT " + index.quoted_constraint);
+      LockRelief::after_statement();
     }
     auto of_index = [&](Stripped::Group group, const char *kind, const std::vector<std::string> &create) {
       Stripped part = stripped_of(group, kind, index.schema, index.name, create);
