@@ -32,6 +32,21 @@ TEST(LockNeed, IsThatOfWhatIsReplacedIfThereIsMoreOfIt) {
   EXPECT_LT(locks_here(many, few), locks_here(many, many));
 }
 
+TEST(LockNeed, CountsWhatStaysLockedThoughItIsDropped) {
+  LockedObjects plain = objects(1000), full = objects(1000);
+  full.toast_tables = 900;
+  full.indexes = full.other_indexes = 50;
+  EXPECT_GE(locks_here({}, full) - locks_here({}, plain), 950);
+}
+
+TEST(LockNeed, CountsAllExclusiveLocksForStandbys) {
+  LockedObjects full = objects(1000, 500);
+  full.indexes = 2000;
+  full.toast_tables = 900;
+  EXPECT_EQ(exclusive_locks(full, {}), 1000 + 500 + 2000 + 900);
+  EXPECT_EQ(exclusive_locks({}, full), 1000 + 500 + 2000 + 2 * 900);
+}
+
 TEST(LockNeed, IsSmallForWhatIsSmall) { EXPECT_LT(locks_here(objects(7, 3), objects(7, 3)), 200); }
 
 TEST(LockNeed, KnowsThatOneStatementMayLockAWholeTree) {
@@ -57,6 +72,7 @@ TEST(LockNeed, NamesTheValueThatIsEnough) {
     EXPECT_NE(room_for(locks, raised), LockRoom::enough);
   }
   EXPECT_NE(lock_hint(9000, table, "on the source").find("at least 150 on the source"), std::string::npos);
+  EXPECT_NE(lock_hint_for_standbys(9000, table).find("at least 150 on the standbys"), std::string::npos);
   EXPECT_NE(lock_message(9000, table, "here", "where the").find("room for 3840"), std::string::npos);
 }
 
