@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "core/counted.hpp"
 #include "core/replicate_request.hpp"
 #include "pg/background_worker.hpp"
 #include "pg/boundary.hpp"
@@ -194,7 +195,7 @@ class Telltale {
     uint64_t rows = pg_atomic_read_u64(&crew.shared.work->rows), bytes = pg_atomic_read_u64(&crew.shared.work->bytes);
     if (bytes == told_) return;
     told_ = bytes;
-    tell("copied " + std::to_string(rows) + " rows, " + std::to_string(bytes >> 20) + " MB; about " +
+    tell("copied " + counted(rows, "{row|rows}") + ", " + std::to_string(bytes >> 20) + " MB; about " +
          std::to_string(total_ >> 20) + " MB of tables on the source");
   }
 
@@ -310,8 +311,8 @@ Harvest harvest(size_t items, int asked, int wanted) {
     harvest.remarks.push_back(
         "done by one process, since constraints or indexes call functions of the copied schemas, or columns hold names");
   if (crew.started < wanted)
-    harvest.remarks.push_back(std::to_string(crew.started) + " of " + std::to_string(asked) +
-                              " workers could be started");
+    harvest.remarks.push_back(std::to_string(crew.started) + " of " + counted(asked, "{worker|workers}") +
+                              " could be started");
   return harvest;
 }
 
@@ -337,7 +338,7 @@ Harvest do_items(const std::vector<WorkItem> &items, const PullJob &job, int ask
     for (int i = 0; i < crew.started; i++) refused += crew.shared.slots[i].refused;
     if (refused > 0)
       result.remarks.push_back("the source had no connection for " + std::to_string(refused) + " of " +
-                               std::to_string(crew.started) + " workers");
+                               counted(crew.started, "{worker|workers}"));
     crew.started = 0;
     dsm_detach(crew.shared.segment);
     return result;

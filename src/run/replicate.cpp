@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/counted.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
@@ -117,7 +118,7 @@ ContentHashes compare(const std::vector<WorkItem> &items, const Harvest &harvest
     const Verified &found = harvest.verified[i];
     std::string name = "table \"" + item.schema + "." + item.object + "\"";
     if (found.rows != found.source_rows)
-      mismatches.push_back(name + " holds " + std::to_string(found.rows) + " rows instead of " +
+      mismatches.push_back(name + " holds " + counted(found.rows, "{row|rows}") + " instead of " +
                            std::to_string(found.source_rows));
     else if (found.hash != found.source_hash)
       mismatches.push_back(name + " holds other rows than the source");
@@ -213,8 +214,8 @@ void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, 
 
 std::string summary(const Source &source, const std::string &where, const Stage &stage,
                     const std::vector<std::string> &remarks, const RunRecord &record) {
-  std::string text = std::to_string(record.rows()) + " rows in " + std::to_string(source.catalog().tables.size()) +
-                     " tables from " + where;
+  std::string text = counted(record.rows(), "{row|rows}") + " in " +
+                     counted(source.catalog().tables.size(), "{table|tables}") + " from " + where;
   for (const auto *more : {&source.plan.remarks, &source.catalog().remarks, &stage.remarks, &remarks})
     text += joined(*more);
   return text;

@@ -2,6 +2,7 @@
 
 #include "run/worker.hpp"
 
+#include "core/counted.hpp"
 #include "core/packed_text.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
@@ -200,7 +201,7 @@ void ItemDoer::copy(const WorkItem &item, int number, Connection &source) {
   tell(copied, told_bytes);
   if (rows.rows() != copied)
     throw Error("XX001", "rows were lost on the way",
-                "The source sent " + std::to_string(rows.rows()) + " rows, " + std::to_string(copied) + " arrived.");
+                "The source sent " + counted(rows.rows(), "{row|rows}") + ", " + std::to_string(copied) + " arrived.");
   record(item, number, copied, told_bytes);
 }
 

@@ -80,8 +80,7 @@ SELECT 'type in the schema of an extension', 'types in schemas of extensions', t
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid)
 UNION ALL
-SELECT 'rows that users put into the configuration table of an extension',
-       'rows that users put into the configuration tables of extensions',
+SELECT 'configuration table of an extension with its rows', 'configuration tables of extensions with their rows',
        c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
   FROM pg_catalog.pg_extension e CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig) t (oid)
        JOIN pg_catalog.pg_class c ON c.oid = t.oid
@@ -147,7 +146,9 @@ std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &w
     names.clear();
   }
   LargeObjects large_objects = find_large_objects(source);
-  if (large_objects.count != "0") remarks.push_back(large_objects.count + " large objects left out");
+  if (large_objects.count != "0")
+    remarks.push_back(large_objects.count + (large_objects.count == "1" ? " large object" : " large objects") +
+                      " left out");
   return remarks;
 }
 
@@ -156,10 +157,12 @@ std::vector<Finding> what_cannot_be_copied(Connection &source, const Selection &
   std::vector<Finding> findings;
   LargeObjects large_objects = find_large_objects(source);
   if (large_objects.count != "0" && selection.schemas.empty() && selection.include.empty())
-    findings.push_back(error(
-        "large object", "0A000",
-        "large objects cannot be copied: there are " + large_objects.count + ", the first are " + large_objects.first,
-        "vacuumlo removes those that nothing refers to; schemas => ... leaves them out."));
+    findings.push_back(error("large object", "0A000",
+                             large_objects.count == "1"
+                                 ? "large object " + large_objects.first + " cannot be copied"
+                                 : "large objects cannot be copied: there are " + large_objects.count +
+                                       ", the first are " + large_objects.first,
+                             "vacuumlo removes those that nothing refers to; schemas => ... leaves them out."));
   std::vector<Value> parameters = parameters_for({catalog.schemas, catalog.left_out});
   for (const Row &row : source.query(std::string(kWantedRelations) + kNotToBeRefreshed, parameters))
     findings.push_back(error("materialized view", "55000",

@@ -120,7 +120,9 @@ SELECT c.relkind, c.nspname, c.relname,
                 (text_in(row, 0) == "p" ? "partitioned table " : "sequence ") + quoted_name_in(row, 1) +
                     " cannot be read: " + text_in(row, 3),
                 "Let the role read all of it, or leave it out.");
-  found.else_ok("table", "all " + std::to_string(catalog.tables.size()) + " tables can be read");
+  size_t tables = catalog.tables.size();
+  found.else_ok("table",
+                tables == 1 ? "the table can be read" : "all " + std::to_string(tables) + " tables can be read");
 }
 
 // The rows of a table that Citus distributes are on other servers, which share no snapshot. Its list of such tables is

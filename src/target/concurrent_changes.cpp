@@ -377,7 +377,9 @@ std::string who_is_in_the_way(const std::vector<std::string> &schema_oids,
     bool is_on_anything = schema_oids.empty() && relation_oids.empty();
     add_sentences(text, count, std::string(kHolders) + (is_on_anything ? kOnAnything : kOnSchemas),
                   {array_literal(schema_oids), array_literal(relation_oids)});
-    if (count > kMaxShown) text += "\nThere are " + std::to_string(count - kMaxShown) + " more.";
+    if (count > kMaxShown)
+      text += (count - kMaxShown == 1 ? "\nThere is 1 more."
+                                      : "\nThere are " + std::to_string(count - kMaxShown) + " more.");
     return text;
   });
 }

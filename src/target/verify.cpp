@@ -2,6 +2,7 @@
 
 #include "target/verify.hpp"
 
+#include "core/counted.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -41,7 +42,7 @@ void compare_counts(const ExpectedRows &expected, const std::map<Oid, uint64_t> 
     auto at = found.find(table);
     uint64_t there = at == found.end() ? 0 : at->second;
     if (there != rows)
-      mismatches.push_back("table " + name_of_table(table) + " holds " + std::to_string(there) + " rows instead of " +
+      mismatches.push_back("table " + name_of_table(table) + " holds " + counted(there, "{row|rows}") + " instead of " +
                            std::to_string(rows));
   }
 }

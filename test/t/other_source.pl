@@ -57,7 +57,7 @@ sub no_residue_but_jobs {
 }
 
 sub replication_of_another {
-    is((pull('source'))[0], 'succeeded|100 rows in 1 tables from 127.0.0.1:' . $source->port . '/pagila', 'the first copy');
+    is((pull('source'))[0], 'succeeded|100 rows in 1 table from 127.0.0.1:' . $source->port . '/pagila', 'the first copy');
     my $run = last_run($target, 'run_id');
     my $before = copy_of($target);
     my $what = 'another database';
@@ -82,7 +82,7 @@ sub replication_of_another {
     is_refused("$what, told to copy in any case", $before, pull('branch', force => 'true'));
 
     my ($out) = pull('branch', on_other_source => "'replace'");
-    like($out, qr{^succeeded\|1 rows in 1 tables from .*/branch; schema "shop" held a copy from another source, now replaced: run $run from server "source"},
+    like($out, qr{^succeeded\|1 row in 1 table from .*/branch; schema "shop" held a copy from another source, now replaced: run $run from server "source"},
         "$what, told to replace");
     is(last_run($target, "options ->> 'on_other_source'"), 'replace', "$what: recorded as an option");
     is($target->safe_psql('pagila', 'SELECT name FROM shop.item'), 'of the branch', "$what: it is there");
@@ -190,7 +190,7 @@ sub vanished {
     is(planned('source', "schemas => '{shop}'"), 'shop|item|rename|', 'vanished, but other schemas are wanted: not in the plan');
     like((pull('source', schemas => "'{shop}'", force => 'true'))[0], qr/^succeeded\|102 rows(?!.*removed)/, 'vanished, but other schemas are wanted');
     my ($out) = pull('source');
-    like($out, qr/^succeeded\|102 rows in 1 tables .*; schema "attic" removed, since the source no longer has it$/, 'vanished: the message');
+    like($out, qr/^succeeded\|102 rows in 1 table .*; schema "attic" removed, since the source no longer has it$/, 'vanished: the message');
     is(last_run($target, 'schemas'), '{shop,attic}', 'vanished: recorded as a schema of the run');
     is($target->safe_psql('pagila', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'attic'}), '0', 'vanished: removed');
     is((pull('source'))[0], 'skipped|nothing changed since run ' . last_run($target, 'run_id - 1'), 'vanished: the next run has nothing to do');
