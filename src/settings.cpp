@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "core/zone_name.hpp"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
 #include "pg/fault.hpp"
@@ -78,6 +79,11 @@ bool check_path(char **value, void **, GucSource) {
 }
 
 bool check_time_zone(char **value, void **, GucSource) {
+  if (is_ambiguous_offset(*value)) {
+    GUC_check_errdetail("\"%s\" could be hours west of Greenwich or hours east.", *value);
+    GUC_check_errhint("Give the name of a zone, such as Europe/Moscow. Etc/GMT-3 is three hours ahead of Greenwich.");
+    return false;
+  }
   pg_tz *zone = pg_tzset(*value);
   if (zone == nullptr) GUC_check_errdetail("The time zone \"%s\" is not known.", *value);
   if (zone == nullptr || pg_tz_acceptable(zone)) return zone != nullptr;

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/job.hpp"
+#include "core/zone_name.hpp"
 #include "pg/boundary.hpp"
 #include "settings.hpp"
 
@@ -60,6 +61,12 @@ int64_t seconds_of(const std::string &text) {
 }
 
 const pg_tz *zone_of(const std::string &name) {
+  if (is_ambiguous_offset(name))
+    throw Error(
+        "22023", name.size() > kMostQuoted ? "ambiguous time zone" : "ambiguous time zone: \"" + name + "\"",
+        "POSIX takes an offset for hours west of Greenwich, nearly everybody else for hours east.",
+        "Give the name of a zone, such as Europe/Moscow. Of those with an offset in their name, Etc/GMT-3 is three hours "
+        "ahead of Greenwich.");
   const pg_tz *zone = guarded([&]() -> const pg_tz * {
     pg_tz *known = pg_tzset(name.c_str());
     return known != nullptr && pg_tz_acceptable(known) ? known : nullptr;
