@@ -1,6 +1,7 @@
 // The one error value of the project: what every part throws, and what the server's own errors become.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <utility>
@@ -35,6 +36,8 @@ struct Error : std::exception {
   const char *what() const noexcept override { return message.c_str(); }
 
   std::string sqlstate, message, detail, hint, context;
+  int position = 0;   // of what is wrong in the statement that was given to the server: a character, from 1; 0: unknown
+  uint64_t line = 0;  // the same as a line of the statement, from 1; 0: unknown
   Origin origin = Origin::local;
 };
 

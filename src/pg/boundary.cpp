@@ -47,10 +47,28 @@ ErrorData *take_server_error() {
   return copy;
 }
 
+const char *const kTooLarge = "a value, or a row as text, is too large";
+const char *const kLargest =
+    "A server can hold up to 1 GB in one piece of memory. Written as text, bytea takes two bytes for each.";
+
+bool is_about_size(const char *sqlstate, const char *source_file) {
+  if (source_file == nullptr) return false;
+  bool is_allocation = strcmp(source_file, "mcxt.c") == 0 && strcmp(sqlstate, "XX000") == 0;
+  return is_allocation || (strcmp(source_file, "stringinfo.c") == 0 && strcmp(sqlstate, "54000") == 0);
+}
+
 void throw_server_error(ErrorData *caught) {
+  if (is_about_size(unpack_sql_state(caught->sqlerrcode), caught->filename)) {
+    Error error("54000", kTooLarge, kLargest);
+    error.context = text(caught->context);
+    error.origin = origin_of(caught);
+    MemoryContextReset(error_context());
+    throw error;
+  }
   Error error(unpack_sql_state(caught->sqlerrcode), text(caught->message), text(caught->detail), text(caught->hint));
   error.context = text(caught->context);
   error.origin = origin_of(caught);
+  error.position = caught->cursorpos;
   MemoryContextReset(error_context());
   throw error;
 }

@@ -20,6 +20,12 @@ struct PlainError {
 
 // Empties the server's error stack and throws what was on top of it. Called after PG_END_TRY.
 [[noreturn]] void throw_server_error(ErrorData *caught);
+// True of the server's own complaint that a piece of memory would be larger than 1 GB, which names neither value nor limit:
+// known by where in the server it was raised. Then it is said as below, with 54000.
+bool is_about_size(const char *sqlstate, const char *source_file);
+extern const char *const kTooLarge;
+extern const char *const kLargest;
+
 // Takes the current server error out of a PG_CATCH block, into memory that lives until throw_server_error.
 ErrorData *take_server_error();
 // The exception being handled, whatever it is: 53200 for a lack of memory, XX000 for what is no Error.

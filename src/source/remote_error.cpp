@@ -6,6 +6,7 @@
 
 #include "core/remote_text.hpp"
 #include "libpq-fe.h"
+#include "pg/boundary.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -48,6 +49,9 @@ Error statement_error(pg_conn *connection, const pg_result *result, const Source
   Error error(error_state(state, "08P01"), who(server) + clean(message),
               clean(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL)),
               clean(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT)));
+  if (is_about_size(state, PQresultErrorField(result, PG_DIAG_SOURCE_FILE)))
+    error = Error("54000", who(server) + kTooLarge, kLargest,
+                  "A server that a superuser has marked trusted sends most values as they are, which takes less.");
   std::string context = clean(PQresultErrorField(result, PG_DIAG_CONTEXT));
   return of(server, context.empty() ? error : error.within(who(server) + context));
 }
