@@ -12,6 +12,7 @@
 #include "source/findings.hpp"
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
+#include "source/unconvertible.hpp"
 #include "target/extension_parts.hpp"
 #include "target/manifest.hpp"
 #include "target/stage.hpp"
@@ -79,9 +80,14 @@ template <class Look>
 std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Look look) {
   std::string name = text_argument(fcinfo, 0, "server");
   Selection selection = selection_argument(fcinfo, 1);
-  Connection source(find_server(name), purpose);
+  SourceServer server = find_server(name);
+  Connection source(server, purpose);
   source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-  return look(source, read_catalog(source, selection), selection);
+  try {
+    return look(source, read_catalog(source, selection), selection);
+  } catch (const Error &error) {
+    throw with_unconvertible_names(error, server);
+  }
 }
 
 const char *status_of(const Finding &finding) {

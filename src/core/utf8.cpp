@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 
 namespace pagila_repl {
@@ -87,6 +88,30 @@ void append_utf8(std::string &text, unsigned code_point) {
     put(0x80 | (code_point >> 6 & 0x3F));
     put(0x80 | (code_point & 0x3F));
   }
+}
+
+std::string ascii_of_utf8(std::string_view text) {
+  std::string ascii;
+  for (size_t i = 0; i < text.size();) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    size_t length = byte < 0x80 ? 1 : byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 0;
+    if (length == 1) {
+      ascii.push_back(text[i++]);
+      continue;
+    }
+    if (length == 0 || i + length > text.size()) {
+      ascii.push_back('?');
+      ++i;
+      continue;
+    }
+    unsigned value = byte & (0xFFu >> (length + 1));
+    for (size_t j = 1; j < length; ++j) value = value << 6 | (static_cast<unsigned char>(text[i + j]) & 0x3Fu);
+    char escape[16];
+    snprintf(escape, sizeof escape, "\\+%06x", value);
+    ascii += escape;
+    i += length;
+  }
+  return ascii;
 }
 
 }  // namespace pagila_repl

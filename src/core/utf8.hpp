@@ -21,4 +21,8 @@ std::string_view clip_utf8(std::string_view text, size_t limit);
 // `code_point` must be a Unicode scalar value.
 void append_utf8(std::string &text, unsigned code_point);
 
+// The text in ASCII, other characters as in U&"...": \+0000e9. For readers whose encoding may lack them. What is not UTF-8
+// becomes question marks.
+std::string ascii_of_utf8(std::string_view text);
+
 }  // namespace pagila_repl

@@ -195,7 +195,10 @@ LoadPlan dump_shape(const SourceServer &server, const SourceCatalog &catalog, co
   DumpCommand command;
   command.parameters = server.parameters;
   command.connect_timeout_ms = connect_timeout_setting();
-  command.encoding = guarded([] { return GetDatabaseEncodingName(); });
+  // Converted here it is known of each object whether it can be. Of these encodings nothing is known to convert.
+  std::string own = guarded([] { return GetDatabaseEncodingName(); });
+  bool is_of_bytes = own == "SQL_ASCII" || catalog.encoding == "SQL_ASCII" || catalog.encoding == "MULE_INTERNAL";
+  command.encoding = is_of_bytes || own == "MULE_INTERNAL" ? own : "UTF8";
   command.snapshot = snapshot;
   command.whole_database = selection.everything();
 

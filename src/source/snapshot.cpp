@@ -12,6 +12,7 @@
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
 #include "source/remote_error.hpp"
+#include "source/unconvertible.hpp"
 
 namespace pagila_repl {
 
@@ -49,8 +50,10 @@ bool is_snapshot_id(const std::string &id) {
   return !id.empty() && id.size() < 64 && id.find_first_not_of("0123456789ABCDEF-") == std::string::npos;
 }
 
-Snapshot take_snapshot(const SourceServer &server, const Selection &selection, const RunOptions &options,
-                       const std::string &purpose) {
+namespace {
+
+Snapshot snapshot_of(const SourceServer &server, const Selection &selection, const RunOptions &options,
+                     const std::string &purpose) {
   Snapshot snapshot;
   snapshot.holder = std::make_unique<Connection>(server, purpose);
   Connection &source = *snapshot.holder;
@@ -74,6 +77,17 @@ Snapshot take_snapshot(const SourceServer &server, const Selection &selection, c
                   " times in a row.",
               "Run it again when nobody creates, drops or alters tables there.")
       .from(Error::Origin::source);
+}
+
+}  // namespace
+
+Snapshot take_snapshot(const SourceServer &server, const Selection &selection, const RunOptions &options,
+                       const std::string &purpose) {
+  try {
+    return snapshot_of(server, selection, options, purpose);
+  } catch (const Error &error) {
+    throw with_unconvertible_names(error, server);
+  }
 }
 
 std::unique_ptr<Connection> join_snapshot(const SourceServer &server, const std::string &id,

@@ -66,6 +66,24 @@ fails('in the shape', 'utf_to_latin', '22P05');
 $source->safe_psql('utf_to_latin', "COMMENT ON SCHEMA public IS 'standard'");
 pulls('and without it', 'utf_to_latin');
 
+# The Turkish letter is not in LATIN1. Whoever reads the message may lack it, too.
+my $turkish = "b\xc4\xb1g\xc4\xb1nt";
+for my $case (
+    [ 'a domain', qq{CREATE DOMAIN "$turkish" AS bigint; CREATE TABLE shown (id "$turkish")}, qr/DOMAIN public\.b\\\+000131g|type b\\\+000131g/ ],
+    [ 'a table', qq{CREATE TABLE "$turkish" (x int)}, qr/b\\\+000131g\\\+000131nt/ ],
+    [ 'a column', qq{CREATE TABLE shown (x int, "$turkish" int)}, qr/column b\\\+000131g\\\+000131nt of table public\.shown|TABLE public\.shown/ ],
+    [ 'a comment', qq{CREATE TABLE shown (x int); COMMENT ON TABLE shown IS '$turkish'}, qr/TABLE shown/ ],
+    [ 'a body', qq{CREATE FUNCTION shown() RETURNS text LANGUAGE sql AS 'SELECT ''$turkish''::text'}, qr/FUNCTION public\.shown/ ],
+    [ 'rows', qq{CREATE TABLE shown (x text); INSERT INTO shown VALUES ('$turkish')}, qr/table "?shown/i ],
+) {
+    my ($what, $statements, $names) = @$case;
+    my $db = 'turkish_' . $what =~ s/\W/_/gr;
+    new_databases($db, 'UTF8', 'LATIN1');
+    $source->safe_psql($db, $statements);
+    my $why = fails("$what that cannot be converted", $db, '22P05');
+    like($why, $names, "$what that cannot be converted is named");
+}
+
 # Bytes are taken as they are.
 for my $case ([ 'ascii_to_utf', 'SQL_ASCII', 'UTF8' ], [ 'utf_to_ascii', 'UTF8', 'SQL_ASCII' ]) {
     my ($db, $there, $here) = @$case;

@@ -109,5 +109,11 @@ TEST(Utf8, ClipsOnlyBetweenCharacters) {
   EXPECT_EQ(clip_utf8("\xE2\x82\xAC\xE2\x82\xAC", 5), "\xE2\x82\xAC");
 }
 
+TEST(Utf8, IsWrittenInAscii) {
+  EXPECT_EQ(ascii_of_utf8("plain \"x\""), "plain \"x\"");
+  EXPECT_EQ(ascii_of_utf8("b\xC4\xB1g \xE2\x82\xAC \xF0\x9F\x98\x80"), "b\\+000131g \\+0020ac \\+01f600");
+  EXPECT_EQ(ascii_of_utf8("\x80\xC4"), "??");
+}
+
 }  // namespace
 }  // namespace pagila_repl
