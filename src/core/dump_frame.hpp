@@ -1,4 +1,4 @@
-// What surrounds the statements of a dump: the comments pg_dump begins and ends with, and \restrict .. \unrestrict.
+// What surrounds the statements of a dump: the comments pg_dump begins and ends with, \restrict .. \unrestrict, \connect.
 // A dump cut short is known by it.
 #pragma once
 
@@ -16,8 +16,12 @@ class DumpFrame {
   // Both must outlive the frame.
   DumpFrame(DumpInput &in, SqlLexer &lexer) : in_(in), lexer_(lexer) {}
 
-  // Goes past white space, comments, empty statements and \restrict lines; false at the end of the file.
+  enum class Next { statement, connect, end };
+  // Goes past white space, comments, empty statements and \restrict lines, and past a \connect line, of which it tells.
+  Next skip_to_next();
+  // The same, but \connect is left for the next call of skip_to_next; false there and at the end of the file.
   bool skip_to_statement();
+  const std::string &database() const { return database_; }  // of the last \connect
   // To be called at each statement.
   void statement_begins();
 
@@ -31,17 +35,21 @@ class DumpFrame {
   void line_comment();
   void note_comment(std::string_view comment, uint64_t line);
   void note_object(std::string_view words);
-  void meta_command();
+  bool meta_command();
+  void restrict(bool opens);
+  void connect(size_t command_size);
   bool rest_of_line_is_blank();
 
   DumpInput &in_;
   SqlLexer &lexer_;
   std::string scratch_;
   std::string object_;
+  std::string database_;
   std::string restricted_by_;    // token of the \restrict that is open
   uint64_t last_text_line_ = 0;  // where the last thing that is not white space ended
   uint64_t complete_line_ = 0;   // of the comment "PostgreSQL database dump complete"
   bool seen_statement_ = false;
+  bool connect_is_next_ = false;
   bool has_header_ = false;
   bool has_trailer_ = false;
 };

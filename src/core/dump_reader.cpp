@@ -19,6 +19,7 @@ struct DumpReader::State {
         frame(in, lexer),
         inserts(in, lexer, frame, options_.max_line) {}
 
+  DumpItem connect();
   DumpItem read_insert_block(RowSink *sink);
   DumpItem read_other(RowSink *sink);
 
@@ -37,9 +38,21 @@ std::optional<DumpItem> DumpReader::next(RowSink *sink) {
   State &state = *state_;
   if (state.in.offset() == 0) state.in.skip_byte_order_mark();
   if (state.inserts.has_begun()) return state.read_insert_block(sink);
-  if (!state.frame.skip_to_statement()) return std::nullopt;
+  DumpFrame::Next next = state.frame.skip_to_next();
+  if (next == DumpFrame::Next::end) return std::nullopt;
+  if (next == DumpFrame::Next::connect) return state.connect();
   if (insert_begins(state.in)) return state.read_insert_block(sink);
   return state.read_other(sink);
+}
+
+// A new session: whatever was set holds no more.
+DumpItem DumpReader::State::connect() {
+  reset_lexical_settings(in, lexer);
+  DumpItem item;
+  item.kind = DumpItem::Kind::connect;
+  item.line = in.line();
+  item.text = frame.database();
+  return item;
 }
 
 DumpItem DumpReader::State::read_insert_block(RowSink *sink) {

@@ -25,6 +25,8 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual void rows(std::string_view copy_text) = 0;
+  // What was given of the block so far does not count: it has turned out to hold expressions, and nothing is given of it.
+  virtual void forget() {}
 };
 
 struct QualifiedName {
@@ -45,18 +47,27 @@ struct RowBlock {
   bool standard_conforming_strings = true;  // in force where the block begins
   bool utf8 = true;                         // UTF-8 was checked
   // insert only; for copy the statement's text says it all.
+  // Some value is no plain literal, so only the server can tell what the rows are: the members below `overriding` say
+  // nothing, `bytes` are those of the file, and `rows` is 0.
+  bool has_expressions = false;
   QualifiedName table;
   std::vector<std::string> columns;  // as listed, empty when not listed
-  std::vector<bool> is_default;      // per value: the keyword DEFAULT in every row, so not part of the COPY text
   enum class Overriding { none, system_value, user_value };
   Overriding overriding = Overriding::none;
+  std::vector<bool> is_default;  // per value: the keyword DEFAULT in every row, so not part of the COPY text
+  // Per value: which kinds of literal there are in any row, but for NULL. The server gives each kind a type before it
+  // converts it to the column's, so that not every literal is what COPY would make of it.
+  enum Literals : uint8_t { kStrings = 1, kIntegers = 2, kDecimals = 4, kBooleans = 8, kBits = 16 };
+  std::vector<uint8_t> literals;
   bool on_conflict_do_nothing = false;  // every statement ends with ON CONFLICT DO NOTHING
 };
 
 struct DumpItem {
-  enum class Kind { statement, copy, insert };
+  enum class Kind { statement, copy, insert, connect };
   Kind kind = Kind::statement;
-  std::string text;    // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty
+  // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty; connect: the database
+  // that \connect names, where a new session begins
+  std::string text;
   uint64_t line = 0;   // of the statement's first character, from 1
   std::string object;  // statement and copy: what it makes, or the last one before it, as pg_dump's comment says
   RowBlock block;      // copy and insert
@@ -84,7 +95,7 @@ class DumpReader {
 
   // Valid after next() returned nothing.
   bool has_header() const;  // the comment "-- PostgreSQL database dump" was there
-  // The comment "-- PostgreSQL database dump complete" and its closing "--" line were there, no statement after them,
+  // The comment "-- PostgreSQL database dump complete" and its closing "--" line were there, no other dump began after them,
   // and no \restrict is open.
   bool has_trailer() const;
   uint64_t lines() const;
@@ -101,6 +112,23 @@ class InsertRows {
   ~InsertRows();
   // As ByteSource::read: up to `size` bytes of COPY text, 0 at the end. Throws 55000 if they are not the block's rows.
   size_t read(char *buffer, size_t size);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The statements of an insert block one by one, as they are written. `source` stands at block.begin and ends at block.end.
+class InsertTexts {
+ public:
+  struct Text {
+    std::string text;              // without the semicolon, comments inside kept
+    uint64_t line = 0, begin = 0;  // of its first character: the line and the byte of the file
+  };
+  InsertTexts(ByteSource &source, const RowBlock &block);
+  ~InsertTexts();
+  // Nothing at the end. Throws 55000 if there is another statement than INSERT.
+  std::optional<Text> next();
 
  private:
   struct State;

@@ -42,29 +42,49 @@ RowBlock InsertBlocks::begin_block() const {
 
 void InsertBlocks::read_statement(RowBlock &block, bool is_first, RowSink *sink) {
   for (;;) {
-    if (!is_first && !belongs_to(block, *statement_))
-      throw in_.error("0A000", "INSERT differs in form from the one before it",
-                      "The INSERT that begins on " + line_number(statement_->line()) +
-                          " has DEFAULT in other places or another ON CONFLICT, and is too long to be set apart.",
-                      "Put another statement between the two.");
+    // Too long to be set apart from those before it, which are evaluated with it.
+    if (!is_first && !belongs_to(block, *statement_)) statement_->take_as_expressions();
+    if (statement_->has_expressions()) take_as_expressions(block, sink);
     if (statement_->ended()) break;
     deliver(block, sink);
     statement_->read(out_, kPiece);
   }
-  if (is_first) {
-    block.is_default = statement_->is_default();
-    block.on_conflict_do_nothing = statement_->on_conflict_do_nothing();
+  if (!block.has_expressions) {
+    if (is_first) {
+      block.is_default = statement_->is_default();
+      block.on_conflict_do_nothing = statement_->on_conflict_do_nothing();
+      block.literals.resize(block.is_default.size());
+    }
+    for (size_t i = 0; i < block.literals.size(); i++) block.literals[i] |= statement_->literals()[i];
+    block.rows += statement_->rows();
   }
-  block.rows += statement_->rows();
   block.end = in_.offset();
+  if (block.has_expressions) block.bytes = block.end - block.begin;
   statement_.reset();
   if (out_.size() >= kPiece) deliver(block, sink);
+}
+
+// Nothing that was read of the block counts any more.
+void InsertBlocks::take_as_expressions(RowBlock &block, RowSink *sink) {
+  out_.clear();
+  if (block.has_expressions) return;
+  if (sink != nullptr) sink->forget();
+  block.has_expressions = true;
+  block.is_default.clear();
+  block.literals.clear();
+  block.on_conflict_do_nothing = false;
+  block.rows = 0;
 }
 
 // Begins the next statement if it is an INSERT; if it is of another kind its rows are kept for the next block.
 bool InsertBlocks::join_next_statement(const RowBlock &block) {
   if (!frame_.skip_to_statement() || !insert_begins(in_)) return false;
   begin_statement();
+  if (block.has_expressions) {
+    if (!is_alike(block, *statement_) || statement_->head().is_default_values) return false;
+    statement_->take_as_expressions();
+    return true;
+  }
   size_t mark = out_.size();
   statement_->read(out_, mark + kMaxHeld);
   if (belongs_to(block, *statement_)) return true;

@@ -27,6 +27,7 @@ class InsertBlocks {
   RowBlock begin_block() const;
   void read_statement(RowBlock &block, bool is_first, RowSink *sink);
   bool join_next_statement(const RowBlock &block);
+  void take_as_expressions(RowBlock &block, RowSink *sink);
   void deliver(RowBlock &block, RowSink *sink);
 
   DumpInput &in_;

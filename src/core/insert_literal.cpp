@@ -9,20 +9,6 @@
 namespace pagila_repl {
 namespace {
 
-// The letter that stands for a byte behind a backslash in COPY text; 0 for a byte that stands for itself.
-constexpr char copy_escape(char byte) {
-  switch (byte) {
-    case '\\': return '\\';
-    case '\b': return 'b';
-    case '\f': return 'f';
-    case '\n': return 'n';
-    case '\r': return 'r';
-    case '\t': return 't';
-    case '\v': return 'v';
-    default: return 0;
-  }
-}
-
 // What ends a run of bytes that are the same in the literal and in COPY text.
 constexpr std::array<bool, 256> make_stops() {
   std::array<bool, 256> stops{};
@@ -90,7 +76,9 @@ bool StringLiteral::read(DumpInput &in, std::string &out, size_t enough) {
 void StringLiteral::take_digit(DumpInput &in, std::string &out) {
   int c = in.peek();
   bool good = kind_ == Kind::bits ? c == '0' || c == '1' : is_hex_digit(c);
-  if (!good) throw insert_form_error(in);
+  if (!good)
+    throw in.error("42601", "invalid digit in a bit string",
+                   kind_ == Kind::bits ? "B'...' holds 0 and 1." : "X'...' holds hexadecimal digits.");
   out.push_back(static_cast<char>(c));
   in.skip();
 }
@@ -156,40 +144,31 @@ unsigned StringLiteral::read_code_point(DumpInput &in) {
   return value;
 }
 
-void read_number(DumpInput &in, std::string &out) {
+Number read_number(DumpInput &in, std::string &out) {
   auto take = [&] {
     out.push_back(static_cast<char>(in.peek()));
     in.skip();
   };
   auto take_digits = [&] {
     size_t digits = 0;
-    for (; is_digit(in.peek()); ++digits) {
-      if (digits > kMaxNumberDigits) throw insert_form_error(in);
-      take();
-    }
+    for (; is_digit(in.peek()) && digits <= kMaxNumberDigits; ++digits) take();
     return digits;
   };
   if (in.peek() == '-' || in.peek() == '+') take();
   size_t whole = take_digits(), fraction = 0;
-  if (in.peek() == '.') {
+  bool decimal = in.peek() == '.';
+  if (decimal) {
     take();
     fraction = take_digits();
   }
-  if (in.peek() == DumpInput::kEnd) return;
-  if (whole + fraction == 0) throw insert_form_error(in);
+  if (whole + fraction == 0 || whole > kMaxNumberDigits || fraction > kMaxNumberDigits) return Number::none;
   if (in.peek() == 'e' || in.peek() == 'E') {
+    decimal = true;
     take();
     if (in.peek() == '-' || in.peek() == '+') take();
-    if (take_digits() == 0 && in.peek() != DumpInput::kEnd) throw insert_form_error(in);
+    if (take_digits() == 0) return Number::none;
   }
-}
-
-Error insert_form_error(const DumpInput &in) {
-  return in.error("0A000", "INSERT is not in the form pg_dump writes",
-                  "What is on " + line_number(in.line()) +
-                      " is not a list of rows of literals for one table, with or without ON CONFLICT DO NOTHING.",
-                  "Load files as pg_dump writes them, with COPY or with --inserts, --column-inserts or "
-                  "--rows-per-insert.");
+  return decimal ? Number::decimal : Number::integer;
 }
 
 }  // namespace pagila_repl

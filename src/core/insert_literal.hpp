@@ -8,6 +8,20 @@
 
 namespace pagila_repl {
 
+// The letter that stands for a byte behind a backslash in COPY text; 0 for a byte that stands for itself.
+constexpr char copy_escape(char byte) {
+  switch (byte) {
+    case '\\': return '\\';
+    case '\b': return 'b';
+    case '\f': return 'f';
+    case '\n': return 'n';
+    case '\r': return 'r';
+    case '\t': return 't';
+    case '\v': return 'v';
+    default: return 0;
+  }
+}
+
 // Appends to `out` what `byte` is in COPY text.
 void append_copy_escaped(std::string &out, char byte);
 
@@ -20,6 +34,7 @@ class StringLiteral {
   explicit StringLiteral(Kind kind = Kind::plain, uint64_t line = 0) : kind_(kind), line_(line) {}
   // Appends COPY text until `out` has `enough` bytes or more; true when the closing quote has been read.
   bool read(DumpInput &in, std::string &out, size_t enough);
+  Kind kind() const { return kind_; }
 
  private:
   void read_escape(DumpInput &in, std::string &out);
@@ -30,10 +45,8 @@ class StringLiteral {
   uint64_t line_;
 };
 
-// Appends the number that begins at the input. Throws 0A000 if there is none, but not when the file ends there.
-void read_number(DumpInput &in, std::string &out);
-
-// The error for an INSERT that is anything else than pg_dump would have written.
-Error insert_form_error(const DumpInput &in);
+enum class Number { none, integer, decimal };
+// Appends the number that begins at the input; `none` if something else follows before it is one, or the file ends.
+Number read_number(DumpInput &in, std::string &out);
 
 }  // namespace pagila_repl

@@ -29,7 +29,8 @@ InsertStatement::InsertStatement(DumpInput &in, SqlLexer &lexer, uint64_t max_ro
 }
 
 void InsertStatement::read(std::string &out, size_t enough) {
-  while (state_ != State::ended && out.size() < enough) {
+  if (state_ == State::expressions) return find_end();
+  while (state_ != State::ended && state_ != State::expressions && out.size() < enough) {
     size_t before = out.size();
     switch (state_) {
       case State::row: read_row_start(); break;
@@ -43,10 +44,11 @@ void InsertStatement::read(std::string &out, size_t enough) {
       }
       case State::after_value: read_after_value(out); break;
       case State::after_row: read_after_row(); break;
+      case State::expressions:
       case State::ended: break;
     }
     row_size_ += out.size() - before;
-    if (state_ == State::after_row) row_size_ = 0;
+    if (state_ == State::after_row || state_ == State::expressions) row_size_ = 0;
     if (row_size_ > max_row_)
       throw Error("54000", "row of INSERT is too long",
                   "A row may have up to " + std::to_string(max_row_) + " bytes as COPY text.")
@@ -73,13 +75,14 @@ void InsertStatement::read_head() {
     else if (is_word(word, "user"))
       head_.overriding = RowBlock::Overriding::user_value;
     else
-      throw insert_form_error(in_);
+      throw not_values(word);
     expect("value");
     word = text(next_token());
   }
   if (is_word(word, "values")) return;
-  if (!is_word(word, "default") || !head_.columns.empty()) throw insert_form_error(in_);
+  if (!is_word(word, "default") || !head_.columns.empty()) throw not_values(word);
   expect("values");
+  head_.is_default_values = true;
   state_ = State::after_value;
 }
 
@@ -90,10 +93,9 @@ void InsertStatement::read_columns() {
     if (head_.columns.size() > kMaxColumns)
       throw in_.error("54011", "INSERT names too many columns",
                       "A table may have up to " + std::to_string(kMaxColumns) + " columns.");
-    int c = skip_gap();
-    if (c != ',' && c != ')') throw unexpected(c);
-    in_.skip();
-    if (c == ')') return;
+    SqlToken token = next_token();
+    if (token.is_symbol(')')) return;
+    if (!token.is_symbol(',')) throw not_values(text(token));
   }
 }
 
@@ -110,7 +112,7 @@ std::string InsertStatement::read_name() {
       if (written[i] == '"') ++i;
     }
   } else {
-    throw insert_form_error(in_);
+    throw not_values(written);
   }
   if (in_.checks_utf8())
     name = clip_utf8(name, kMaxNameSize);
@@ -120,8 +122,7 @@ std::string InsertStatement::read_name() {
 }
 
 void InsertStatement::read_row_start() {
-  int c = skip_gap();
-  if (c != '(') throw unexpected(c);
+  if (skip_gap() != '(') return give_up_literals(0);
   in_.skip();
   value_count_ = 0;
   row_has_text_ = false;
@@ -139,10 +140,16 @@ void InsertStatement::read_value(std::string &out) {
     return;
   }
   add_value(out);
+  if (state_ == State::expressions) return;
   state_ = State::after_value;
   if (number) {
-    read_number(in_, out);
-  } else if (c == '\'') {
+    Number read = read_number(in_, out);
+    if (read == Number::none) return give_up_literals(1);
+    note_literal(read == Number::integer ? RowBlock::kIntegers : RowBlock::kDecimals);
+    return;
+  }
+  note_literal(letter == 'b' || letter == 'x' ? RowBlock::kBits : RowBlock::kStrings);
+  if (c == '\'') {
     begin_string(1, lexer_.standard_conforming_strings() ? StringLiteral::Kind::plain : StringLiteral::Kind::backslash);
   } else {
     // bit_in takes digits behind an x for hexadecimal.
@@ -162,16 +169,17 @@ void InsertStatement::begin_string(size_t prefix, StringLiteral::Kind kind) {
 void InsertStatement::read_key_word_value(std::string &out) {
   SqlToken token = next_token();
   std::string_view word = text(token);
-  if (token.kind != SqlToken::Kind::word) throw insert_form_error(in_);
+  state_ = State::after_value;
   if (is_word(word, "default")) {
     note_value(true);
   } else if (is_word(word, "null") || is_word(word, "true") || is_word(word, "false")) {
     add_value(out);
+    if (state_ == State::expressions) return;
+    if (!is_word(word, "null")) note_literal(RowBlock::kBooleans);
     out.append(is_word(word, "null") ? "\\N" : is_word(word, "true") ? "true" : "false");
   } else {
-    throw insert_form_error(in_);
+    give_up_literals(token.is_symbol('(') ? 2 : token.is_symbol(')') ? 0 : 1);
   }
-  state_ = State::after_value;
 }
 
 void InsertStatement::add_value(std::string &out) {
@@ -186,12 +194,12 @@ void InsertStatement::note_value(bool is_default) {
   if (rows_ == 0) {
     if (value_count_ > kMaxColumns) throw ragged();
     is_default_.push_back(is_default);
+    literals_.push_back(0);
   } else if (at >= is_default_.size()) {
     throw ragged();
   } else if (is_default_[at] != is_default) {
-    throw in_.error("0A000", "rows of one INSERT have DEFAULT in different places",
-                    "The row on " + line_number(in_.line()) + " differs from the first row of its statement.",
-                    "Write them as statements of their own.");
+    // Only COPY of all rows without this column would do, or with it.
+    give_up_literals(1);
   }
 }
 
@@ -201,7 +209,13 @@ void InsertStatement::read_after_value(std::string &out) {
     return;
   }
   int c = skip_gap();
-  if (c != ',' && c != ')') throw unexpected(c);
+  if (c == '\'' && state_ == State::after_value && value_count_ > 0) {
+    // It goes on from the one before, 'a' newline 'b', or is out of place, which the server's parser tells.
+    scratch_.clear();
+    lexer_.continue_string(scratch_, string_.kind() == StringLiteral::Kind::backslash);
+    return give_up_literals(1);
+  }
+  if (c != ',' && c != ')') return give_up_literals(1);
   in_.skip();
   if (c == ',')
     state_ = State::value;
@@ -228,16 +242,34 @@ void InsertStatement::read_after_row() {
   if (c != ';') {
     for (const char *word : {"on", "conflict", "do", "nothing"}) expect(word);
     do_nothing_ = true;
-    c = skip_gap();
+    if (skip_gap() != ';') throw not_values(text(next_token()));
   }
-  if (c != ';') throw unexpected(c);
   in_.skip();
+  state_ = State::ended;
+}
+
+void InsertStatement::take_as_expressions() { give_up_literals(0); }
+
+// The input stands at a token inside so many parentheses.
+void InsertStatement::give_up_literals(int depth) {
+  has_expressions_ = true;
+  depth_ = depth;
+  state_ = State::expressions;
+}
+
+void InsertStatement::find_end() {
+  for (;;) {
+    SqlToken token = next_token();
+    if (token.is_symbol('(')) ++depth_;
+    if (token.is_symbol(')')) --depth_;
+    if (token.is_symbol(';') && depth_ <= 0) break;
+  }
   state_ = State::ended;
 }
 
 void InsertStatement::expect(const char *word) {
   SqlToken token = next_token();
-  if (token.kind != SqlToken::Kind::word || !is_word(text(token), word)) throw insert_form_error(in_);
+  if (token.kind != SqlToken::Kind::word || !is_word(text(token), word)) throw not_values(text(token));
 }
 
 // A backslash here is an attempt at a meta-command, whatever else the statement is.
@@ -266,11 +298,14 @@ int InsertStatement::skip_gap() {
   return in_.peek();
 }
 
-Error InsertStatement::unexpected(int c) {
-  if (c == DumpInput::kEnd) return ended_early();
-  if (c != '\\') return insert_form_error(in_);
-  in_.skip();
-  return meta_command_error(in_);
+Error InsertStatement::not_values(std::string_view token) const {
+  // The dump may be in another encoding than whoever reads the message.
+  bool is_ascii = std::all_of(token.begin(), token.end(), [](char c) { return c > 0; });
+  std::string name = is_ascii ? name_of_token(token) : "a name in other than ASCII letters";
+  return in_.error("0A000", "INSERT is not of the form that a dump may contain, at " + name,
+                   "A dump may contain INSERT INTO table [(columns)] [OVERRIDING SYSTEM VALUE] VALUES (...), ... "
+                   "[ON CONFLICT DO NOTHING].",
+                   "Load the rows in this form, or with COPY, as pg_dump writes them.");
 }
 
 Error InsertStatement::ended_early() const {
@@ -284,10 +319,15 @@ Error InsertStatement::ragged() const {
                        " does not have as many values as the columns named or the row before it.");
 }
 
-bool belongs_to(const RowBlock &block, const InsertStatement &statement) {
+bool is_alike(const RowBlock &block, const InsertStatement &statement) {
   const InsertHead &head = statement.head();
-  if (head.table.schema != block.table.schema || head.table.name != block.table.name) return false;
-  if (head.columns != block.columns || head.overriding != block.overriding) return false;
+  return head.table.schema == block.table.schema && head.table.name == block.table.name &&
+         head.columns == block.columns && head.overriding == block.overriding;
+}
+
+bool belongs_to(const RowBlock &block, const InsertStatement &statement) {
+  if (!is_alike(block, statement) || block.has_expressions != statement.has_expressions()) return false;
+  if (block.has_expressions) return true;
   const std::vector<bool> &known = statement.is_default();
   bool first_row_ended = statement.rows() > 0;
   if (first_row_ended ? known.size() != block.is_default.size() : known.size() > block.is_default.size()) return false;

@@ -89,8 +89,20 @@ std::optional<bool> boolean(const std::string &value) {
 
 }  // namespace
 
+void reset_lexical_settings(DumpInput &in, SqlLexer &lexer) {
+  in.check_utf8(true);
+  lexer.set_standard_conforming_strings(true);
+}
+
 void apply_lexical_setting(const StatementText &statement, DumpInput &in, SqlLexer &lexer) {
-  Setting setting = setting_of(statement, in);
+  auto &tokens = statement.tokens;
+  bool is_reset = tokens.size() == 2 && is_word(tokens[0], "reset");
+  if (is_reset && is_word(tokens[1], "all")) return reset_lexical_settings(in, lexer);
+  Setting setting =
+      is_reset ? Setting{in_lower_case(content(tokens[1]).value_or("")), "default"} : setting_of(statement, in);
+  if (setting.value == "default" && setting.name == "client_encoding") return in.check_utf8(true);
+  if (setting.value == "default" && setting.name == "standard_conforming_strings")
+    return lexer.set_standard_conforming_strings(true);
   if (setting.name == "client_encoding") set_client_encoding(setting.value, in);
   if (setting.name == "standard_conforming_strings") {
     std::optional<bool> on = boolean(setting.value);

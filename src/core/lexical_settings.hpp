@@ -7,7 +7,11 @@
 
 namespace pagila_repl {
 
-// Makes SET client_encoding, SET NAMES and SET standard_conforming_strings take effect; anything else is left alone.
+// As at the beginning of a session: UTF-8, standard_conforming_strings on.
+void reset_lexical_settings(DumpInput &in, SqlLexer &lexer);
+
+// Makes SET client_encoding, SET NAMES and SET standard_conforming_strings, and RESET of them, take effect; anything else is
+// left alone.
 // Throws 0A000 for an encoding in which quotes and backslashes cannot be found byte by byte.
 void apply_lexical_setting(const StatementText &statement, DumpInput &in, SqlLexer &lexer);
 

@@ -22,8 +22,16 @@ struct Statement {
     extension,      // CREATE EXTENSION `name`, wanted in `schema` (may be empty)
     comment_on_extension,
     global,           // creates something outside all schemas (`global_kind`, `name`) that a run does not own
-    setting,          // SET applied while the shape is made
+    setting,          // SET applied while the shape is made; `setting_is_local`: until the end of the transaction block
+    reset_all,        // RESET ALL
+    role,             // SET ROLE or SET SESSION AUTHORIZATION: from here on `roles`[0], or the caller again
+    begin,            // BEGIN
+    commit,           // COMMIT
     ignored,          // has no meaning here (timeouts and the like)
+    passed_over,      // the same, counted: `remark`
+    statistics,       // of the planner, told by pg_dump 18
+    database,         // about the database `name`: passed over if it is this one
+    drop,             // DROP: of `global_kind` `name`, or as `removes` says
     unknown_setting,  // a setting of a newer server, passed over with a notice
     left_out,         // publication, subscription, event trigger: passed over and counted
     copy,             // COPY table FROM stdin
@@ -31,16 +39,24 @@ struct Statement {
     refresh,          // REFRESH MATERIALIZED VIEW, or a materialized view created WITH DATA
   };
   Kind kind = Kind::run;
-  bool creates = false;                   // a new object in a schema
-  bool creates_table = false;             // that can take rows
-  bool refreshes = false;                 // a materialized view that is to be filled at the end
-  bool about_type = false;                // creates, alters, comments or grants on an enum or domain
-  bool default_privileges = false;        // ALTER DEFAULT PRIVILEGES in `schema`
-  bool has_target = false;                // `schema`.`name` below is the object the statement is about
-  std::string schema, name;               // schema empty if not written
+  bool creates = false;                     // a new object in a schema
+  bool creates_table = false;               // that can take rows
+  bool refreshes = false;                   // a materialized view that is to be filled at the end
+  bool about_type = false;                  // creates, alters, comments or grants on an enum or domain
+  bool default_privileges = false;          // ALTER DEFAULT PRIVILEGES in `schema`
+  bool has_target = false;                  // `schema`.`name` below is the object the statement is about
+  std::string schema, name;                 // schema empty if not written
+  std::vector<QualifiedName> more_targets;  // further objects that it is about
+  // Takes away an object or a part of it: nothing, where the dump has not made it before.
+  bool removes = false;
+  bool on_table = false;                  // what it creates belongs to the table `schema`.`name`
+  std::string makes_index;                // name of an index that is created
+  bool is_unpopulated = false;            // a materialized view is created without rows
   std::vector<std::string> type_schemas;  // of a cast or transform: where its types are, "pg_catalog" if not written
   std::vector<std::string> roles;
-  std::string setting, setting_value;  // setting, ignored, unknown_setting
+  std::string setting, setting_value;  // setting, ignored, unknown_setting, role
+  bool setting_is_local = false;
+  std::string remark;       // words for counted()
   std::string global_kind;  // of the object outside all schemas that the statement is about; its name in `name`
   std::string wrapper;      // of a server that is created
   int64_t sequence_value = 0;
@@ -72,9 +88,13 @@ struct PlannedRows {
   std::string copy_statement;        // empty for INSERTs
   std::vector<std::string> columns;  // of INSERTs, as the block has them but in the server's encoding
   RowBlock block;
-  std::string encoding;  // of the rows, by the server's name
-  std::string sha256;    // of the COPY text delivered
+  std::string encoding;     // of the rows, by the server's name
+  std::string sha256;       // of the COPY text delivered
+  std::string search_path;  // in force there
 };
+
+// How the rows of a block are read again.
+enum class RowsAs { copy_text, statements };
 
 struct SequenceState {
   QualifiedName sequence;

@@ -208,6 +208,24 @@ Error SqlLexer::unterminated(const char *what, uint64_t line) const {
                    "It begins on " + line_number(line) + " and the file ends inside it.");
 }
 
+std::string name_of_token(std::string_view text) {
+  constexpr size_t kMaxShown = 63;
+  if (text.empty()) return "the end of the statement";
+  auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : -1; };
+  size_t quote = is_letter(at(0)) && at(1) == '\'' ? 1 : is_letter(at(0)) && at(1) == '&' && at(2) == '\'' ? 2 : 0;
+  if (at(quote) == '\'' || (at(0) == '$' && !is_digit(at(1)))) return "a string constant";
+  size_t size = 1;
+  if (at(0) == '"') {
+    while (at(size) >= ' ' && at(size) != '"') ++size;
+    return at(size) == '"' && size < kMaxShown ? std::string(text.substr(0, size + 1)) : "a quoted identifier";
+  }
+  if (at(0) < ' ' || at(0) == 0x7F) return "a control character";
+  if (is_name_part(at(0)) || is_digit(at(0)))
+    while (is_name_part(at(size))) ++size;
+  if (size > kMaxShown) return "a long word";
+  return "\"" + std::string(text.substr(0, size)) + "\"";
+}
+
 Error meta_command_error(DumpInput &in) {
   constexpr size_t kMaxCommandShown = 32;
   std::string word;

@@ -35,6 +35,8 @@ class SqlLexer {
   void start_text();
   // Appends what lies before the next token, and the token.
   SqlToken next(std::string &text);
+  // Appends a string that begins here and goes on from the one before it, 'a' newline 'b', which had escapes or not.
+  void continue_string(std::string &text, bool escapes) { string(text, escapes ? Quoting::backslash : Quoting::plain); }
   // Appends white space and comments, if any; true if there was a newline, and no comment of the /* kind.
   bool gap(std::string &text);
   // Appends a comment that begins here with "--", without its newline.
@@ -67,6 +69,10 @@ class SqlLexer {
   bool may_continue_ = false;
   Quoting last_quoting_ = Quoting::plain;
 };
+
+// How an error names the token that begins a text: "now", a string constant, the end of the statement. Nothing else of the
+// text is shown.
+std::string name_of_token(std::string_view text);
 
 // The error for a backslash outside of strings; the input stands behind the backslash.
 Error meta_command_error(DumpInput &in);

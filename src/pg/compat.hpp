@@ -16,6 +16,7 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
+#include "parser/analyze.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -47,6 +48,25 @@ inline const char *text_of_constant(A_Const *constant) {
     case T_String: return constant->val.val.str;
     default: return nullptr;
   }
+#endif
+}
+
+// Calls the walker for each part of an expression of the raw parser.
+inline bool walk_raw_expression(Node *node, bool (*walker)(Node *, void *), void *context) {
+#if PG_VERSION_NUM >= 160000
+  return raw_expression_tree_walker(node, walker, context);
+#else
+  // Declared without parameters, as in old C.
+  return raw_expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context);
+#endif
+}
+
+// Parse analysis of a statement without parameters.
+inline Query *analyze_statement(RawStmt *statement, const char *text) {
+#if PG_VERSION_NUM >= 150000
+  return parse_analyze_fixedparams(statement, text, nullptr, 0, nullptr);
+#else
+  return parse_analyze(statement, text, nullptr, 0, nullptr);
 #endif
 }
 

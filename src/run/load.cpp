@@ -3,7 +3,10 @@
 #include "run/load.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "core/counted.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -61,7 +64,9 @@ int64_t find_same(const LoadPlan &plan, const std::string &fingerprint, const Dr
 }
 
 std::string summary(const LoadPlan &plan, const Stage &stage, const RunRecord &record) {
-  std::string text = std::to_string(record.rows()) + " rows in " + std::to_string(plan.rows.size()) + " tables";
+  std::set<std::pair<std::string, std::string>> tables;
+  for (const PlannedRows &rows : plan.rows) tables.insert({rows.table.schema, rows.table.name});
+  std::string text = counted(record.rows(), "{row|rows}") + " in " + counted(tables.size(), "{table|tables}");
   for (const auto *remarks : {&plan.remarks, &stage.remarks})
     for (const std::string &remark : *remarks) text += "; " + remark;
   return text;
@@ -81,10 +86,10 @@ Dump read_files(const LoadRequest &request) {
 void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, RunRecord &record) {
   if (stage.runs_own_code) in_transaction([&] { check_room_for_locks(locks_under_real_names(stage)); });
   enter(record, Phase::rows);
-  tell("loading " + std::to_string(dump.plan.total_rows) + " rows, " + std::to_string(dump.plan.total_bytes) +
-       " bytes");
+  tell("loading " + counted(dump.plan.total_rows, "{row|rows}") + ", " +
+       counted(dump.plan.total_bytes, "{byte|bytes}"));
   ExpectedRows expected = fill_tables(
-      dump.plan, stage, [&](const PlannedRows &rows) { return open_rows(dump, rows); }, record);
+      dump.plan, stage, [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); }, record);
   enter(record, Phase::indexes);
   tell("building indexes and constraints: " + std::to_string(stage.stripped.size()) + " to do");
   rebuild(stage, Stripped::Group::index, record);

@@ -4,15 +4,19 @@
 
 #include <algorithm>
 
+#include "core/counted.hpp"
 #include "core/hidden_names.hpp"
+#include "core/utf8.hpp"
 #include "pg/boundary.hpp"
+#include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "source/statement.hpp"
 
 extern "C" {
+#include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "parser/scansup.h"
-#include "utils/varlena.h"
 }
 
 namespace pagila_repl {
@@ -24,18 +28,15 @@ bool is_reserved(const std::string &schema) {
          is_hidden_name(schema);
 }
 
-// The schema an unqualified name is created in under this search_path, empty if none.
-std::string first_schema(const std::string &search_path) {
-  const char *text = search_path.c_str();
-  const char *first = guarded([text]() -> const char * {
-    List *names;
-    if (!SplitIdentifierString(pstrdup(text), ',', &names)) return nullptr;
-    ListCell *cell;
-    foreach (cell, names)
-      if (strcmp((char *)lfirst(cell), "pg_catalog") != 0) return (char *)lfirst(cell);
-    return nullptr;
-  });
-  return first == nullptr ? std::string() : std::string(first);
+// The line of the file, where an error names one of its statement.
+Place placed(Place place, const Error &error) {
+  if (error.line > 1) place.line += error.line - 1;
+  return place;
+}
+
+std::string described(const std::string &schema, const std::string &kind, const std::string &name) {
+  if (!kind.empty()) return kind + " \"" + name + "\"";
+  return name.empty() ? "schema \"" + schema + "\"" : "\"" + schema + "." + name + "\"";
 }
 
 }  // namespace
@@ -46,13 +47,21 @@ Planner::Planner(LoadPlan &plan, ShapeScope *scope) : plan_(plan), scope_(scope)
   if (scope != nullptr) plan_.schemas.assign(scope->schemas().begin(), scope->schemas().end());
 }
 
+void Planner::begin(const DumpFile &file) {
+  file_ = &file;
+  begin(file.path());
+}
+
 void Planner::begin(const std::string &origin) {
   origin_ = origin;
   items_ = 0;
-  encoding_ = PG_UTF8;
-  session_role_.clear();
+  DumpSession::Settings settings = session_.begin();
   set_local("standard_conforming_strings", "on");
+  // A server's pg_dump says all that it needs itself.
+  if (scope_ == nullptr) apply(settings, {origin_, 1, {}});
 }
+
+void Planner::end() { session_.end(); }
 
 void Planner::take(DumpItem &item) {
   Place place{origin_, item.line, {}};
@@ -63,21 +72,33 @@ void Planner::take(DumpItem &item) {
   MemoryContext before = MemoryContextSwitchTo(memory_);
   try {
     items_++;
-    if (scope_ != nullptr) place.object = to_server_encoding(item.object);
-    if (item.kind == DumpItem::Kind::insert)
-      take_rows(item, place);
-    else
-      take_statement(item, place);
+    if (scope_ != nullptr) place.object = object_of(item);
+    switch (item.kind) {
+      case DumpItem::Kind::insert: take_rows(item, place); break;
+      case DumpItem::Kind::connect: take_connect(item, place); break;
+      default: take_statement(item, place);
+    }
     MemoryContextSwitchTo(before);
   } catch (const Error &error) {
     if (!error.context.empty()) throw;
-    throw error.within(place.in_file());
+    // What a character is missing for is seen best by the object's name.
+    if (error.sqlstate == "22P05" && place.object.empty()) place.object = object_of(item);
+    throw error.within(placed(place, error).in_file());
+  }
+}
+
+// What pg_dump's comment says is made here.
+std::string Planner::object_of(const DumpItem &item) const {
+  try {
+    return to_server_encoding(item.object);
+  } catch (const Error &) {
+    return session_.encoding() == PG_UTF8 ? ascii_of_utf8(item.object) : std::string();
   }
 }
 
 std::string Planner::to_server_encoding(const std::string &text) const {
   const char *bytes = text.c_str();
-  int length = static_cast<int>(text.size()), encoding = encoding_;
+  int length = static_cast<int>(text.size()), encoding = session_.encoding();
   return guarded([=]() -> const char * {
     const char *converted = pg_any_to_server(bytes, length, encoding);
     return converted;
@@ -96,16 +117,82 @@ std::string Planner::to_server_name(const std::string &name) const {
 }
 
 void Planner::use_schema(const std::string &schema) {
-  if (is_reserved(schema)) throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"");
-  if (std::find(plan_.schemas.begin(), plan_.schemas.end(), schema) == plan_.schemas.end())
-    plan_.schemas.push_back(schema);
+  if (is_reserved(schema)) throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"", {},
+                "Leave this schema out of the dump: it belongs to the server or to an extension.");
+  if (is_replaced(schema)) return;
+  bool is_new = scope_ == nullptr && !exists(schema);
+  plan_.schemas.push_back(schema);
+  if (is_new) hide_until_here(schema);
+}
+
+// All schemas are there while the shape is made, but a name of the dump that comes before one is made was not meant for it.
+void Planner::hide_until_here(const std::string &schema) {
+  bool is_in_path = false;
+  for (ShapeStatement &statement : plan_.shape) {
+    if (statement.what.kind != Statement::Kind::setting || statement.what.setting != "search_path") continue;
+    std::string path = session_.path_without(statement.what.setting_value, schema);
+    is_in_path = path != statement.what.setting_value;
+    statement.what.setting_value = path;
+  }
+  if (is_in_path) apply({{"search_path", session_.search_path()}}, {origin_, 1, {}});
+}
+
+bool Planner::exists(const std::string &schema) const {
+  // In pg_temp nothing is made, and nothing of a dump is there.
+  if (schema.compare(0, 7, "pg_temp") == 0) return false;
+  return is_replaced(schema) || query_value(R"(SELECT 1 FROM pg_catalog.pg_namespace
+                         WHERE nspname = $1 AND pg_catalog.has_schema_privilege(session_user, oid, 'USAGE'))",
+                                            {schema})
+                                    .has_value();
+}
+
+std::string Planner::creation_schema(const std::string &name) const {
+  std::vector<std::string> path =
+      session_.schemas_in_path([this](const std::string &schema) { return exists(schema); });
+  if (path.empty())
+    throw Error(
+        "3F000", "no schema is given for \"" + name + "\"",
+        session_.search_path().empty() ? "The dump's search_path is empty there."
+                                       : "None of the schemas in the dump's search_path exists there.",
+        "Create the schema before the load, or make the dump with pg_dump, which names the schema of each object.");
+  return path[0];
 }
 
 void Planner::resolve(QualifiedName &name) const {
   if (!name.schema.empty()) return;
-  if (default_schema_.empty())
-    throw Error("3F000", "no schema is given for \"" + name.name + "\"", "The dump's search_path is empty there.");
-  name.schema = default_schema_;
+  for (const std::string &schema :
+       session_.schemas_in_path([this](const std::string &candidate) { return is_replaced(candidate); }))
+    if (is_made({schema, name.name})) {
+      name.schema = schema;
+      return;
+    }
+  name.schema = creation_schema(name.name);
+}
+
+void Planner::take_connect(const DumpItem &item, const Place &place) {
+  session_.end();
+  check_database(to_server_encoding(item.text));
+  apply(session_.begin(), place);
+}
+
+void Planner::check_database(const std::string &name) const {
+  const char *own = guarded([] { return (const char *)get_database_name(MyDatabaseId); });
+  if (own == nullptr || name == own) return;
+  throw Error("0A000", "the dump is of database \"" + name + "\", and this is database \"" + own + "\"",
+              "It was made with --create and names the database that it would create and connect to.",
+              "Load it in database \"" + name + "\", or make the dump without --create.");
+}
+
+void Planner::apply(const DumpSession::Settings &settings, const Place &place) {
+  for (const auto &[name, value] : settings) {
+    // The parser must read string constants as the dump means them.
+    if (name == "standard_conforming_strings") set_local(name, value);
+    Statement what;
+    what.kind = Statement::Kind::setting;
+    what.setting = name;
+    what.setting_value = value;
+    plan_.shape.push_back({what, "SET " + name + " = " + value, place, {}});
+  }
 }
 
 void Planner::take_statement(DumpItem &item, Place place) {
@@ -114,13 +201,14 @@ void Planner::take_statement(DumpItem &item, Place place) {
   Statement what = classify(text);
   if (what.has_target && what.schema.empty()) {
     QualifiedName name{what.schema, what.name};
-    resolve(name);
+    if (what.creates && !what.on_table)
+      name.schema = creation_schema(name.name);
+    else
+      resolve(name);
     what.schema = name.schema;
   }
+  for (QualifiedName &name : what.more_targets) resolve(name);
   if (is_left_out(what)) return;
-  if (what.creates || what.kind == Kind::create_schema) use_schema(what.schema);
-  if (what.creates_table) tables_.insert({what.schema, what.name});
-  if (what.refreshes) plan_.refreshes.push_back({what.schema, what.name});
 
   switch (what.kind) {
     case Kind::copy:
@@ -130,25 +218,112 @@ void Planner::take_statement(DumpItem &item, Place place) {
     case Kind::set_sequence:
       plan_.sequences.push_back({{what.schema, what.name}, what.sequence_value, what.sequence_called, place});
       return;
-    case Kind::refresh: plan_.refreshes.push_back({what.schema, what.name}); return;
-    case Kind::setting:
-      take_setting(what);
-      if (pg_strcasecmp(what.setting.c_str(), "client_encoding") != 0) plan_.shape.push_back({what, text, place, {}});
+    case Kind::refresh:
+      unpopulated_.erase({what.schema, what.name});
+      plan_.refreshes.push_back({what.schema, what.name});
       return;
-    case Kind::ignored:
-      if (pg_strcasecmp(what.setting.c_str(), "session_authorization") == 0) session_role_ = what.setting_value;
-      return;
+    case Kind::setting: return apply(session_.set(what), place);
+    case Kind::reset_all: return apply(session_.reset_all(), place);
+    case Kind::commit: return apply(session_.commit(), place);
+    case Kind::begin: return session_.begin_block(place.line);
+    case Kind::role: return session_.set_role(what);
+    case Kind::ignored: return;
+    case Kind::passed_over: return count(what.remark);
+    case Kind::statistics: return count("{statement|statements} about statistics passed over");
+    case Kind::database:
+      check_database(what.name);
+      return count("{statement|statements} about this database passed over");
     case Kind::unknown_setting: {
       const char *name = what.setting.c_str();
       guarded([name] { ereport(NOTICE, (errmsg("setting \"%s\" of a newer server is passed over", name))); });
       return;
     }
-    default:
-      // A type without a schema may be in the first one of the search_path too.
-      if (!what.type_schemas.empty() && !default_schema_.empty()) what.type_schemas.push_back(default_schema_);
-      if (what.creates && !session_role_.empty())
-        count("objects made under another session authorization, owned by the caller");
-      plan_.shape.push_back({what, text, place, session_role_});
+    default: take_shape(std::move(what), text, place);
+  }
+}
+
+void Planner::take_shape(Statement what, const std::string &text, const Place &place) {
+  using Kind = Statement::Kind;
+  if ((what.removes || what.kind == Kind::drop) && take_removal(what, place)) return;
+  if (what.creates || what.kind == Kind::create_schema) use_schema(what.schema);
+  note_made(what);
+  // A type without a schema may be in the first one of the search_path too.
+  if (!what.type_schemas.empty())
+    for (const std::string &schema :
+         session_.schemas_in_path([this](const std::string &candidate) { return is_replaced(candidate); }))
+      what.type_schemas.push_back(schema);
+  if (what.creates && !session_.role().empty())
+    count("{object|objects} made under another session authorization or role, owned by the caller");
+  plan_.shape.push_back({what, text, place, session_.role()});
+}
+
+void Planner::note_made(const Statement &what) {
+  if (what.creates && !what.on_table) made_.insert({what.schema, what.name});
+  if (!what.makes_index.empty()) made_.insert({what.schema, what.makes_index});
+  if (what.creates_table) tables_.insert({what.schema, what.name});
+  if (what.refreshes) plan_.refreshes.push_back({what.schema, what.name});
+  if (what.is_unpopulated) unpopulated_.insert({what.schema, what.name});
+}
+
+// True if there is nothing to run: what the dump has not made, the run replaces as a whole.
+bool Planner::take_removal(const Statement &what, const Place &place) {
+  std::vector<QualifiedName> targets = what.more_targets;
+  if (what.has_target) targets.push_back({what.schema, what.name});
+  size_t made = 0;
+  for (const QualifiedName &name : targets) made += name.name.empty() ? is_replaced(name.schema) : is_made(name);
+  bool whole = what.kind == Statement::Kind::drop;
+  if (made > 0 && whole &&
+      (made < targets.size() || what.about_type ||
+       std::any_of(targets.begin(), targets.end(), [this](const QualifiedName &name) { return is_filled(name); })))
+    throw Error("0A000",
+                "a dump may not drop " + described(targets.back().schema, "", targets.back().name) +
+                    " after it has made or filled it",
+                {}, "Take both out of the file.");
+  if (made > 0 && whole)
+    for (const QualifiedName &name : targets) {
+      made_.erase({name.schema, name.name});
+      tables_.erase({name.schema, name.name});
+      unpopulated_.erase({name.schema, name.name});
+    }
+  if (made > 0) return false;
+  for (const QualifiedName &name : targets) dropped_.push_back({name.schema, {}, name.name, place});
+  if (!what.global_kind.empty()) dropped_.push_back({{}, what.global_kind, what.name, place});
+  count("{statement|statements} that {takes|take} away what the run replaces passed over");
+  return true;
+}
+
+// Something of the plan refers to it by name: it has rows, or is a sequence with a value. Or it is a schema.
+bool Planner::is_filled(const QualifiedName &name) const {
+  auto is_it = [&](const QualifiedName &other) { return other.schema == name.schema && other.name == name.name; };
+  return name.name.empty() ||
+         std::any_of(plan_.rows.begin(), plan_.rows.end(),
+                     [&](const PlannedRows &rows) { return is_it(rows.table); }) ||
+         std::any_of(plan_.sequences.begin(), plan_.sequences.end(),
+                     [&](const SequenceState &state) { return is_it(state.sequence); }) ||
+         std::any_of(plan_.refreshes.begin(), plan_.refreshes.end(), is_it);
+}
+
+// A drop of what the run does not replace would be left out, and psql would have done it.
+void Planner::check_dropped() const {
+  auto makes = [&](const Dropped &dropped) {
+    return std::any_of(plan_.shape.begin(), plan_.shape.end(), [&](const ShapeStatement &statement) {
+      const Statement &what = statement.what;
+      bool extension = what.kind == Statement::Kind::extension;
+      std::string kind = extension ? "extension" : what.kind == Statement::Kind::global ? what.global_kind : "";
+      // CREATE LANGUAGE without a handler is to the parser CREATE EXTENSION.
+      return what.name == dropped.name &&
+             (kind == dropped.global_kind || (extension && dropped.global_kind == "language"));
+    });
+  };
+  for (const Dropped &dropped : dropped_) {
+    bool fine = dropped.global_kind.empty() ? is_replaced(dropped.schema) : makes(dropped);
+    if (!fine)
+      throw Error("0A000",
+                  "the dump drops " + described(dropped.schema, dropped.global_kind, dropped.name) +
+                      ", which the run does not replace",
+                  "A load changes only the schemas in which the dump creates something.",
+                  "Take the statement out of the file, or run it by hand before the load.")
+          .within(dropped.place.text());
   }
 }
 
@@ -161,23 +336,12 @@ bool Planner::is_left_out(const Statement &what) {
   }
   bool of_database = what.kind == Kind::left_out || (what.kind == Kind::grant && !what.global_kind.empty());
   bool of_server = what.kind == Kind::grant && (what.schema == "pg_catalog" || what.schema == "information_schema");
-  if (of_database) count("statements about objects of the database, not of a schema, left out");
-  if (of_server) count("grants on the server's own objects left out");
+  if (of_database) count("{statement|statements} about objects of the database, not of a schema, left out");
+  if (of_server) count("{grant|grants} on the server's own objects left out");
   return of_database || of_server;
 }
 
-void Planner::take_setting(const Statement &what) {
-  const char *name = what.setting.c_str(), *value = what.setting_value.c_str();
-  if (pg_strcasecmp(name, "client_encoding") == 0) {
-    encoding_ = pg_char_to_encoding(value);
-    if (encoding_ < 0) throw Error("22023", "unknown client_encoding \"" + what.setting_value + "\"");
-  }
-  // The parser must read string constants as the dump means them.
-  if (pg_strcasecmp(name, "standard_conforming_strings") == 0) set_local(what.setting, what.setting_value);
-  if (pg_strcasecmp(name, "search_path") == 0) default_schema_ = first_schema(what.setting_value);
-}
-
-void Planner::take_rows(const DumpItem &item, Place place) {
+PlannedRows Planner::rows_of(const DumpItem &item, const Place &place) const {
   // COPY keeps the values that an INSERT of this form would replace.
   if (item.block.overriding == RowBlock::Overriding::user_value)
     throw Error("0A000", "a dump may not contain INSERT ... OVERRIDING USER VALUE", {},
@@ -193,12 +357,55 @@ void Planner::take_rows(const DumpItem &item, Place place) {
   }
   resolve(rows.table);
   rows.copy_statement = item.text;
-  rows.encoding = pg_encoding_to_char(encoding_);
-  rows.sha256 = block_hash_.take();
+  rows.encoding = pg_encoding_to_char(session_.encoding());
+  rows.search_path = session_.present_path([this](const std::string &schema) { return exists(schema); });
   if (tables_.count({rows.table.schema, rows.table.name}) == 0)
     throw Error("42P01", "relation \"" + rows.table.schema + "." + rows.table.name + "\" does not exist",
                 "The dump holds rows for it, but has not created it before them.",
                 "Give the schema file first and the data file second.");
+  return rows;
+}
+
+void Planner::take_rows(const DumpItem &item, Place place) {
+  std::string sha256 = block_hash_.take();
+  if (item.block.has_expressions) return take_evaluated_rows(item, place);
+  PlannedRows rows = rows_of(item, place);
+  rows.sha256 = sha256;
+  add_rows(std::move(rows));
+}
+
+// Each run of statements whose rows have the same values and defaults in the same places is a block of its own.
+void Planner::take_evaluated_rows(const DumpItem &item, const Place &place) {
+  PlannedRows rows = rows_of(item, place);
+  auto bytes = file_->bytes(item.block.begin, item.block.end);
+  InsertTexts texts(*bytes, item.block);
+  rows.block.rows = 0;
+  while (std::optional<InsertTexts::Text> text = texts.next()) {
+    MemoryContextReset(memory_);
+    Place there = place;
+    there.line = text->line;
+    try {
+      InsertForm form = look_at_insert(to_server_encoding(text->text));
+      if (rows.block.rows > 0 && form.is_default != rows.block.is_default) {
+        PlannedRows before = rows;
+        before.block.end = text->begin;
+        before.block.bytes = before.block.end - before.block.begin;
+        add_rows(std::move(before));
+        rows.block.begin = text->begin;
+        rows.block.first_line = rows.place.line = text->line;
+        rows.block.bytes = rows.block.end - rows.block.begin;
+        rows.block.rows = 0;
+      }
+      rows.block.is_default = form.is_default;
+      rows.block.rows += form.rows;
+    } catch (const Error &error) {
+      throw error.within(placed(there, error).in_file());
+    }
+  }
+  add_rows(std::move(rows));
+}
+
+void Planner::add_rows(PlannedRows rows) {
   plan_.total_rows += rows.block.rows;
   plan_.total_bytes += rows.block.bytes;
   plan_.rows.push_back(std::move(rows));
@@ -229,7 +436,7 @@ void Planner::finish() {
   auto about_other_schema = [&](const ShapeStatement &statement) {
     const Statement &what = statement.what;
     bool about_it = what.has_target && what.name.empty() && !is_replaced(what.schema);
-    if (about_it) count("statements about a schema that the dump creates nothing in passed over");
+    if (about_it) count("{statement|statements} about a schema that the dump creates nothing in passed over");
     return about_it;
   };
   plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_schema), plan_.shape.end());
@@ -238,19 +445,28 @@ void Planner::finish() {
     const std::vector<std::string> &schemas = statement.what.type_schemas;
     bool about_them = !schemas.empty() && std::none_of(schemas.begin(), schemas.end(),
                                                        [&](const std::string &schema) { return is_replaced(schema); });
-    if (about_them) count("statements about casts and transforms of types that are not copied left out");
+    if (about_them) count("{statement|statements} about casts and transforms of types that are not copied left out");
     return about_them;
   };
   plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_types), plan_.shape.end());
   for (const ShapeStatement &statement : plan_.shape) {
     const Statement &what = statement.what;
-    if (what.has_target && !is_replaced(what.schema))
-      throw Error("0A000",
-                  "a statement of the dump is about schema \"" + what.schema + "\", in which the dump creates nothing",
-                  "A load may change only the schemas it replaces.")
-          .within(statement.place.text());
+    std::vector<std::string> schemas;
+    if (what.has_target) schemas.push_back(what.schema);
+    for (const QualifiedName &name : what.more_targets) schemas.push_back(name.schema);
+    for (const std::string &schema : schemas)
+      if (!is_replaced(schema))
+        throw Error("0A000",
+                    "a statement of the dump is about schema \"" + schema + "\", in which the dump creates nothing",
+                    "A load may change only the schemas it replaces.",
+                    "Take the statement out of the file, or run it by hand before or after the load.")
+            .within(statement.place.text());
   }
-  for (const auto &[what, times] : passed_over_) plan_.remarks.push_back(std::to_string(times) + " " + what);
+  check_dropped();
+  for (const auto &[what, times] : passed_over_) plan_.remarks.push_back(counted(times, what));
+  // Of a server's copy the source says which have rows.
+  if (scope_ == nullptr && !unpopulated_.empty())
+    plan_.remarks.push_back(counted(unpopulated_.size(), "materialized {view is|views are} not populated"));
 }
 
 }  // namespace pagila_repl

@@ -10,6 +10,7 @@
 #include "core/load_plan.hpp"
 #include "pg/server.hpp"
 #include "source/dump_file.hpp"
+#include "source/dump_session.hpp"
 #include "source/shape_scope.hpp"
 
 namespace pagila_repl {
@@ -21,6 +22,7 @@ class BlockHash : public RowSink {
     if (!hash_) hash_.emplace();
     hash_->add(copy_text.data(), copy_text.size());
   }
+  void forget() override { hash_.reset(); }
   std::string take() {
     if (!hash_) hash_.emplace();
     std::string hex = hash_->hex();
@@ -38,37 +40,62 @@ class Planner {
   // out of scope. Needs a transaction. Plan and scope must outlive the planner.
   explicit Planner(LoadPlan &plan, ShapeScope *scope = nullptr);
 
-  // Begins the next input: a file by its path (the last of plan.files), or by another name.
+  // Begins the next input: a file (the last of plan.files), which must outlive the planner, or something else by its name.
+  void begin(const DumpFile &file);
   void begin(const std::string &origin);
   // To be given to the reader of the items.
   RowSink *rows() { return &block_hash_; }
   // Throws Error with the line as its context.
   void take(DumpItem &item);
   size_t items() const { return items_; }  // since begin
+  // After the last item of an input.
+  void end();
   // After the last item of the last input.
   void finish();
 
  private:
   void plan_types();
   void take_statement(DumpItem &item, Place place);
+  void take_connect(const DumpItem &item, const Place &place);
   void take_rows(const DumpItem &item, Place place);
-  void take_setting(const Statement &what);
+  void take_evaluated_rows(const DumpItem &item, const Place &place);
+  void add_rows(PlannedRows rows);
+  PlannedRows rows_of(const DumpItem &item, const Place &place) const;
+  void take_shape(Statement what, const std::string &text, const Place &place);
+  bool take_removal(const Statement &what, const Place &place);
+  void note_made(const Statement &what);
+  std::string object_of(const DumpItem &item) const;
+  void apply(const DumpSession::Settings &settings, const Place &place);
+  void check_database(const std::string &name) const;
+  bool is_filled(const QualifiedName &name) const;
+  void check_dropped() const;
+  // Where an object without a schema is made, and where one is that is named so.
+  std::string creation_schema(const std::string &name) const;
   void resolve(QualifiedName &name) const;
+  bool exists(const std::string &schema) const;
+  bool is_made(const QualifiedName &name) const { return made_.count({name.schema, name.name}) > 0; }
   std::string to_server_encoding(const std::string &text) const;
   std::string to_server_name(const std::string &name) const;
   bool is_left_out(const Statement &what);
   void use_schema(const std::string &schema);
+  void hide_until_here(const std::string &schema);
   bool is_replaced(const std::string &schema) const;
   void count(const std::string &what) { passed_over_[what]++; }
 
   LoadPlan &plan_;
   ShapeScope *scope_;
   std::string origin_;
+  const DumpFile *file_ = nullptr;
   size_t items_ = 0;
-  int encoding_ = 0;
-  std::string default_schema_ = "public";
-  std::string session_role_;
-  std::set<std::pair<std::string, std::string>> tables_;
+  DumpSession session_;
+  std::set<std::pair<std::string, std::string>> tables_, unpopulated_;
+  std::set<std::pair<std::string, std::string>> made_;  // objects by name, whatever they are
+  // What the dump drops without having made it; global kinds have no schema.
+  struct Dropped {
+    std::string schema, global_kind, name;
+    Place place;
+  };
+  std::vector<Dropped> dropped_;
   std::map<std::string, int> passed_over_;
   BlockHash block_hash_;
   MemoryContext memory_;  // ends with the transaction

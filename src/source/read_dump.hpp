@@ -18,8 +18,8 @@ struct Dump {
 // error, else a warning. Needs a transaction. Throws Error with the file and line in its context.
 Dump read_dump(const std::vector<std::string> &paths, bool strict);
 
-// The rows of a planned block as COPY text, for the second pass; throws 55000 at the end if they are not what the first
-// pass saw. The dump must outlive the source.
-std::unique_ptr<ByteSource> open_rows(const Dump &dump, const PlannedRows &rows);
+// The rows of a planned block for the second pass, or the INSERT statements as they are; throws 55000 at the end if they are
+// not what the first pass saw. The dump must outlive the source.
+std::unique_ptr<ByteSource> open_rows(const Dump &dump, const PlannedRows &rows, RowsAs form);
 
 }  // namespace pagila_repl

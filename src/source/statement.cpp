@@ -2,272 +2,72 @@
 
 #include "source/statement.hpp"
 
-#include <cstring>
+#include <algorithm>
 
+#include "core/sql_lexer.hpp"
 #include "pg/boundary.hpp"
-#include "pg/compat.hpp"
+#include "source/parsed_statement.hpp"
 
 extern "C" {
-#include "catalog/pg_class.h"
+#include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
-#include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "parser/parser.h"
+#include "parser/scanner.h"
 #include "tcop/cmdtag.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/varlena.h"
 }
 
 namespace pagila_repl {
 
 namespace {
 
-// The plain twin of Statement, filled by server code.
-struct Parsed {
-  Statement::Kind kind;
-  bool creates, creates_table, refreshes, about_type, default_privileges, has_target;
-  const char *schema, *name;
-  List *roles, *type_schemas;  // of char *
-  const char *setting, *setting_value, *global_kind, *wrapper;
-  int64 sequence_value;
-  bool sequence_called;
-};
+const char *text_under_way = "";  // of the statement that is classified
 
-[[noreturn]] void refuse(int sqlstate, const char *what) {
-  ereport(ERROR, (errcode(sqlstate), errmsg("a dump may not contain %s", what)));
+}  // namespace
+
+void refuse(int sqlstate, const char *what, const char *hint, int location) {
+  int position = location < 0 ? 0 : pg_mbstrlen_with_len(text_under_way, location) + 1;
+  ereport(ERROR, (errcode(sqlstate), errmsg("a dump may not contain %s", what),
+                  hint == nullptr ? 0 : errhint("%s", hint), errposition(position)));
   pg_unreachable();
 }
 
-//
-// Names
-//
-
-void about(Parsed *parsed, const RangeVar *relation) {
-  if (relation->relpersistence == RELPERSISTENCE_TEMP) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "temporary objects");
-  if (relation->catalogname != nullptr) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "names of three parts");
-  parsed->has_target = true;
-  parsed->schema = relation->schemaname == nullptr ? "" : relation->schemaname;
-  parsed->name = relation->relname;
+const char *constant_text(Node *node) {
+  if (node == nullptr) return nullptr;
+  // 'name'::regclass, as psql's scripts have it, is the constant.
+  if (IsA(node, TypeCast) && IsA(castNode(TypeCast, node)->arg, A_Const)) node = castNode(TypeCast, node)->arg;
+  return IsA(node, A_Const) ? text_of_constant(castNode(A_Const, node)) : nullptr;
 }
 
-// A list of String nodes, of which the last `inner` name something inside the object.
-void about(Parsed *parsed, List *names, int inner = 0) {
-  int count = list_length(names) - inner;
-  if (count < 1 || count > 2) return;
-  parsed->has_target = true;
-  parsed->schema = count == 2 ? strVal(linitial(names)) : "";
-  parsed->name = strVal(list_nth(names, count - 1));
+void pass_over(Parsed *parsed, const char *remark) {
+  parsed->kind = Statement::Kind::passed_over;
+  parsed->remark = remark;
 }
 
-void about(Parsed *parsed, const TypeName *type) { about(parsed, type->names); }
+namespace {
 
-void add_type(Parsed *parsed, const TypeName *type) {
-  const char *schema = list_length(type->names) == 2 ? strVal(linitial(type->names)) : "pg_catalog";
-  parsed->type_schemas = lappend(parsed->type_schemas, (void *)schema);
-}
-
-// The types among what names a cast or a transform.
-void about_types(Parsed *parsed, List *names) {
-  ListCell *cell;
-  foreach (cell, names)
-    if (IsA(lfirst(cell), TypeName)) add_type(parsed, lfirst_node(TypeName, cell));
-}
-
-void about_object(Parsed *parsed, ObjectType type, Node *object) {
-  parsed->about_type = type == OBJECT_TYPE || type == OBJECT_DOMAIN || type == OBJECT_DOMCONSTRAINT;
-  switch (type) {
-    case OBJECT_SCHEMA:
-      parsed->has_target = true;
-      parsed->schema = strVal(object);
-      parsed->name = "";
-      return;
-    // They are in no schema.
-    case OBJECT_CAST:
-    case OBJECT_TRANSFORM: return about_types(parsed, castNode(List, object));
-    case OBJECT_COLUMN:
-    case OBJECT_TABCONSTRAINT:
-    case OBJECT_TRIGGER:
-    case OBJECT_RULE:
-    case OBJECT_POLICY: about(parsed, castNode(List, object), 1); return;
-    case OBJECT_OPCLASS:
-    case OBJECT_OPFAMILY: {
-      // The access method comes first.
-      List *names = list_delete_first(list_copy(castNode(List, object)));
-      about(parsed, names);
-      return;
-    }
-    default: break;
-  }
-  if (object == nullptr) return;
-  switch (nodeTag(object)) {
-    case T_List: {
-      List *list = castNode(List, object);
-      if (list != NIL && IsA(linitial(list), TypeName)) return about(parsed, linitial_node(TypeName, list));
-      if (list != NIL && IsA(linitial(list), String)) return about(parsed, list);
-      return;
-    }
-    case T_TypeName: return about(parsed, castNode(TypeName, object));
-    case T_ObjectWithArgs: return about(parsed, castNode(ObjectWithArgs, object)->objname);
-    case T_RangeVar: return about(parsed, castNode(RangeVar, object));
-    default: return;
-  }
-}
-
-bool is_left_out(ObjectType type) {
-  return type == OBJECT_PUBLICATION || type == OBJECT_PUBLICATION_REL || type == OBJECT_PUBLICATION_NAMESPACE ||
-         type == OBJECT_SUBSCRIPTION || type == OBJECT_EVENT_TRIGGER;
-}
-
-bool is_global(ObjectType type) {
-  return type == OBJECT_DATABASE || type == OBJECT_FDW || type == OBJECT_FOREIGN_SERVER || type == OBJECT_LANGUAGE ||
-         type == OBJECT_ACCESS_METHOD || type == OBJECT_TABLESPACE || type == OBJECT_ROLE ||
-         type == OBJECT_PARAMETER_ACL;
-}
-
-// Statements about objects of the database: told apart by kind and name.
-void about_global(Parsed *parsed, ObjectType type, Node *object) {
-  switch (type) {
-    case OBJECT_FDW: parsed->global_kind = "foreign-data wrapper"; break;
-    case OBJECT_FOREIGN_SERVER: parsed->global_kind = "server"; break;
-    case OBJECT_LANGUAGE: parsed->global_kind = "language"; break;
-    case OBJECT_ACCESS_METHOD: parsed->global_kind = "access method"; break;
-    default: parsed->global_kind = "object"; break;
-  }
-  if (object != nullptr && IsA(object, String)) parsed->name = strVal(object);
-}
-
-const char *role_name(RoleSpec *role) { return role->roletype == ROLESPEC_CSTRING ? role->rolename : nullptr; }
-
-void add_role(Parsed *parsed, RoleSpec *role) {
-  if (role != nullptr && role_name(role) != nullptr) parsed->roles = lappend(parsed->roles, pstrdup(role->rolename));
-}
+constexpr const char *kNoLargeObjects = "Make the dump with --no-blobs.";
+constexpr const char *kEachObject = "Name the objects one by one, as pg_dump does.";
 
 void create(Parsed *parsed) { parsed->creates = true; }
 
-//
-// Settings
-//
-
-bool is_one_of(const char *name, const char *const *names) {
-  for (; *names != nullptr; names++)
-    if (pg_strcasecmp(name, *names) == 0) return true;
-  return false;
+void create_on(Parsed *parsed, const RangeVar *table) {
+  parsed->creates = parsed->on_table = true;
+  about(parsed, table);
 }
 
-const char *const kApplied[] = {"client_encoding",
-                                "standard_conforming_strings",
-                                "check_function_bodies",
-                                "xmloption",
-                                "default_tablespace",
-                                "default_table_access_method",
-                                "default_toast_compression",
-                                "search_path",
-                                nullptr};
-const char *const kIgnored[] = {"statement_timeout",     "lock_timeout",          "idle_in_transaction_session_timeout",
-                                "idle_session_timeout",  "client_min_messages",   "row_security",
-                                "escape_string_warning", "session_authorization", nullptr};
-// Written by pg_dump of servers newer than this one may be.
-const char *const kNewer[] = {"transaction_timeout", "default_toast_compression", "default_table_access_method",
-                              "idle_session_timeout", nullptr};
-
-const char *constant_text(Node *node) {
-  if (node == nullptr || !IsA(node, A_Const)) return nullptr;
-  return text_of_constant(castNode(A_Const, node));
+// What pg_dump --clean takes off a table before it drops it.
+bool takes_off(AlterTableCmd *command) {
+  return command->subtype == AT_DropConstraint || command->subtype == AT_DropIdentity ||
+         (command->subtype == AT_ColumnDefault && command->def == nullptr);
 }
-
-void classify_set(Parsed *parsed, VariableSetStmt *statement) {
-  const char *name = statement->name == nullptr ? "" : statement->name;
-  parsed->setting = name;
-  if (pg_strcasecmp(name, "default_with_oids") == 0) {
-    const char *value = statement->args == NIL ? nullptr : constant_text((Node *)linitial(statement->args));
-    bool on = true;
-    if (value == nullptr || !parse_bool(value, &on) || on) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "tables with oids");
-    parsed->kind = Statement::Kind::ignored;
-    return;
-  }
-  if (is_one_of(name, kIgnored)) {
-    parsed->kind = Statement::Kind::ignored;
-    if (statement->args != NIL) parsed->setting_value = constant_text((Node *)linitial(statement->args));
-    return;
-  }
-  if (is_one_of(name, kNewer) && GetConfigOption(name, true, false) == nullptr) {
-    parsed->kind = Statement::Kind::unknown_setting;
-    return;
-  }
-  // A server of these majors knows it and has it, but a run is not bounded by it.
-  if (pg_strcasecmp(name, "transaction_timeout") == 0) {
-    parsed->kind = Statement::Kind::ignored;
-    return;
-  }
-  if (!is_one_of(name, kApplied) || statement->kind != VAR_SET_VALUE)
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a dump may not set parameter \"%s\"", name)));
-  parsed->kind = Statement::Kind::setting;
-  StringInfoData value;
-  initStringInfo(&value);
-  ListCell *cell;
-  foreach (cell, statement->args) {
-    const char *element = constant_text((Node *)lfirst(cell));
-    if (element == nullptr) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "computed settings");
-    if (value.len > 0) appendStringInfoString(&value, ", ");
-    bool is_list = pg_strcasecmp(name, "search_path") == 0 && list_length(statement->args) > 0;
-    appendStringInfoString(&value, is_list ? quote_identifier(element) : element);
-  }
-  parsed->setting_value = value.data;
-}
-
-//
-// SELECT: the two functions pg_dump calls
-//
-
-void classify_setval(Parsed *parsed, FuncCall *call) {
-  const char *sequence = list_length(call->args) < 2 ? nullptr : constant_text((Node *)linitial(call->args));
-  const char *value = list_length(call->args) < 2 ? nullptr : constant_text((Node *)lsecond(call->args));
-  const char *called = list_length(call->args) < 3 ? "true" : constant_text((Node *)lthird(call->args));
-  if (sequence == nullptr || value == nullptr || called == nullptr || list_length(call->args) > 3 ||
-      !parse_bool(called, &parsed->sequence_called))
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "a call of setval that is not of constants");
-  parsed->sequence_value = pg_strtoint64(value);
-  about(parsed, textToQualifiedNameList(cstring_to_text(sequence)));
-  parsed->kind = Statement::Kind::set_sequence;
-}
-
-void classify_select(Parsed *parsed, SelectStmt *statement) {
-  Node *value = nullptr;
-  if (list_length(statement->targetList) == 1 && statement->fromClause == NIL && statement->whereClause == nullptr &&
-      statement->valuesLists == NIL && statement->intoClause == nullptr && statement->withClause == nullptr &&
-      statement->op == SETOP_NONE)
-    value = linitial_node(ResTarget, statement->targetList)->val;
-  if (value == nullptr || !IsA(value, FuncCall)) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "queries");
-
-  FuncCall *call = castNode(FuncCall, value);
-  if (list_length(call->funcname) == 2 && strcmp(strVal(linitial(call->funcname)), "pg_catalog") != 0)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "queries");
-  const char *name = strVal(llast(call->funcname));
-  if (strcmp(name, "setval") == 0) return classify_setval(parsed, call);
-  if (strcmp(name, "set_config") == 0 && list_length(call->args) == 3) {
-    const char *setting = constant_text((Node *)linitial(call->args));
-    const char *text = constant_text((Node *)lsecond(call->args));
-    if (setting != nullptr && text != nullptr && strcmp(setting, "search_path") == 0) {
-      parsed->kind = Statement::Kind::setting;
-      parsed->setting = setting;
-      parsed->setting_value = text;
-      return;
-    }
-  }
-  if (strncmp(name, "lo_", 3) == 0 || strcmp(name, "lowrite") == 0)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
-  refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "queries");
-}
-
-//
-// The rest
-//
 
 void classify_alter_table(Parsed *parsed, AlterTableStmt *statement) {
   about(parsed, statement->relation);
   bool only_trigger_switches = true;
+  parsed->removes = true;
   ListCell *cell;
   foreach (cell, statement->cmds) {
     auto *command = lfirst_node(AlterTableCmd, cell);
@@ -275,6 +75,7 @@ void classify_alter_table(Parsed *parsed, AlterTableStmt *statement) {
       parsed->kind = Statement::Kind::owner;
       add_role(parsed, command->newowner);
     }
+    if (!takes_off(command)) parsed->removes = false;
     if (command->subtype != AT_EnableTrigAll && command->subtype != AT_DisableTrigAll) only_trigger_switches = false;
   }
   // pg_dump --disable-triggers; here no trigger exists while rows are loaded.
@@ -285,9 +86,9 @@ void classify_grant(Parsed *parsed, GrantStmt *statement) {
   parsed->kind = Statement::Kind::grant;
   ListCell *cell;
   foreach (cell, statement->grantees) add_role(parsed, lfirst_node(RoleSpec, cell));
-  if (statement->objtype == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
+  if (statement->objtype == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects", kNoLargeObjects);
   if (statement->targtype != ACL_TARGET_OBJECT)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on all objects of a kind");
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on all objects of a kind", kEachObject);
   foreach (cell, statement->objects) {
     if (is_global(statement->objtype))
       about_global(parsed, statement->objtype, (Node *)lfirst(cell));
@@ -323,7 +124,9 @@ void classify_extension(Parsed *parsed, CreateExtensionStmt *statement) {
   foreach (cell, statement->options) {
     auto *option = lfirst_node(DefElem, cell);
     if (strcmp(option->defname, "schema") == 0) parsed->schema = defGetString(option);
-    if (strcmp(option->defname, "cascade") == 0) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE EXTENSION CASCADE");
+    if (strcmp(option->defname, "cascade") == 0)
+      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE EXTENSION CASCADE",
+             "Create each extension by itself, those first that others require.", option->location);
   }
 }
 
@@ -332,7 +135,8 @@ void classify_owner(Parsed *parsed, AlterOwnerStmt *statement) {
     parsed->kind = Statement::Kind::left_out;
     return;
   }
-  if (statement->objectType == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects");
+  if (statement->objectType == OBJECT_LARGEOBJECT)
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects", kNoLargeObjects);
   parsed->kind = Statement::Kind::owner;
   add_role(parsed, statement->newowner);
   if (is_global(statement->objectType)) {
@@ -354,20 +158,45 @@ void classify_comment(Parsed *parsed, ObjectType type, Node *object) {
 }
 
 void classify_copy(Parsed *parsed, CopyStmt *statement) {
-  if (statement->is_program) refuse(ERRCODE_INSUFFICIENT_PRIVILEGE, "COPY ... PROGRAM");
-  if (!statement->is_from || statement->relation == nullptr) refuse(ERRCODE_INSUFFICIENT_PRIVILEGE, "COPY ... TO");
-  if (statement->filename != nullptr) refuse(ERRCODE_INSUFFICIENT_PRIVILEGE, "COPY from a file");
-  if (statement->whereClause != nullptr) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "COPY ... WHERE");
+  constexpr const char *kHint = "Rows come as COPY ... FROM stdin, in the dump itself.";
+  if (statement->is_program) refuse(ERRCODE_INSUFFICIENT_PRIVILEGE, "COPY ... PROGRAM", kHint);
+  if (!statement->is_from || statement->relation == nullptr)
+    refuse(ERRCODE_INSUFFICIENT_PRIVILEGE, "COPY ... TO", kHint);
+  if (statement->filename != nullptr) refuse(ERRCODE_INSUFFICIENT_PRIVILEGE, "COPY from a file", kHint);
+  if (statement->whereClause != nullptr) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "COPY ... WHERE", kHint);
   parsed->kind = Statement::Kind::copy;
   about(parsed, statement->relation);
 }
 
 void classify_create_as(Parsed *parsed, CreateTableAsStmt *statement) {
   if (object_type_of(statement) != OBJECT_MATVIEW || statement->is_select_into)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE TABLE AS");
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE TABLE AS", "Write CREATE TABLE and the rows, as pg_dump does.");
   create(parsed);
   about(parsed, statement->into->rel);
   parsed->refreshes = !statement->into->skipData;
+  parsed->is_unpopulated = statement->into->skipData;
+}
+
+// A view of nothing but NULLs, which pg_dump --clean puts in the place of one that others depend on before it drops both.
+bool is_placeholder(ViewStmt *statement) {
+  auto *query = (SelectStmt *)statement->query;
+  if (!statement->replace || !IsA(query, SelectStmt) || query->op != SETOP_NONE || query->fromClause != NIL ||
+      query->whereClause != nullptr || query->withClause != nullptr || query->valuesLists != NIL)
+    return false;
+  ListCell *cell;
+  foreach (cell, query->targetList) {
+    Node *value = lfirst_node(ResTarget, cell)->val;
+    if (value != nullptr && IsA(value, CollateClause)) value = castNode(CollateClause, value)->arg;
+    if (value == nullptr || !IsA(value, TypeCast)) return false;
+    Node *constant = castNode(TypeCast, value)->arg;
+    if (!IsA(constant, A_Const) || text_of_constant(castNode(A_Const, constant)) != nullptr) return false;
+  }
+  return true;
+}
+
+void about_database(Parsed *parsed, const char *name) {
+  parsed->kind = Statement::Kind::database;
+  parsed->name = name;
 }
 
 void global(Parsed *parsed, const char *kind, const char *name) {
@@ -381,7 +210,8 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CreateSchemaStmt: {
       auto *statement = castNode(CreateSchemaStmt, node);
       if (statement->schemaElts != NIL || statement->schemaname == nullptr)
-        refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE SCHEMA with elements");
+        refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE SCHEMA with elements",
+               "Create the schema and what is in it with statements of their own.");
       parsed->kind = Statement::Kind::create_schema;
       parsed->has_target = true;
       parsed->schema = statement->schemaname;
@@ -396,7 +226,10 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CreateForeignTableStmt:
       create(parsed);
       return about(parsed, castNode(CreateForeignTableStmt, node)->base.relation);
-    case T_ViewStmt: create(parsed); return about(parsed, castNode(ViewStmt, node)->view);
+    case T_ViewStmt:
+      create(parsed);
+      parsed->removes = is_placeholder(castNode(ViewStmt, node));
+      return about(parsed, castNode(ViewStmt, node)->view);
     case T_CreateTableAsStmt: return classify_create_as(parsed, castNode(CreateTableAsStmt, node));
     case T_CreateSeqStmt: create(parsed); return about(parsed, castNode(CreateSeqStmt, node)->sequence);
     case T_CreateDomainStmt:
@@ -416,14 +249,21 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CreateConversionStmt:
       create(parsed);
       return about(parsed, castNode(CreateConversionStmt, node)->conversion_name);
-    case T_CreateStatsStmt: create(parsed); return about(parsed, castNode(CreateStatsStmt, node)->defnames);
-    case T_IndexStmt:
-      if (castNode(IndexStmt, node)->concurrent) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE INDEX CONCURRENTLY");
+    case T_CreateStatsStmt: {
+      auto *statement = castNode(CreateStatsStmt, node);
       create(parsed);
-      return about(parsed, castNode(IndexStmt, node)->relation);
-    case T_CreateTrigStmt: create(parsed); return about(parsed, castNode(CreateTrigStmt, node)->relation);
-    case T_RuleStmt: create(parsed); return about(parsed, castNode(RuleStmt, node)->relation);
-    case T_CreatePolicyStmt: create(parsed); return about(parsed, castNode(CreatePolicyStmt, node)->table);
+      if (statement->defnames != NIL) return about(parsed, statement->defnames);
+      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE STATISTICS without a name", "Give it a name, as pg_dump does.");
+    }
+    case T_IndexStmt:
+      // Nobody else sees the table yet, so it locks nobody out.
+      if (castNode(IndexStmt, node)->concurrent)
+        refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE INDEX CONCURRENTLY", "Leave out CONCURRENTLY.");
+      parsed->makes_index = castNode(IndexStmt, node)->idxname;
+      return create_on(parsed, castNode(IndexStmt, node)->relation);
+    case T_CreateTrigStmt: return create_on(parsed, castNode(CreateTrigStmt, node)->relation);
+    case T_RuleStmt: return create_on(parsed, castNode(RuleStmt, node)->relation);
+    case T_CreatePolicyStmt: return create_on(parsed, castNode(CreatePolicyStmt, node)->table);
     case T_CreateCastStmt:
       add_type(parsed, castNode(CreateCastStmt, node)->sourcetype);
       return add_type(parsed, castNode(CreateCastStmt, node)->targettype);
@@ -432,7 +272,10 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_AlterTableStmt: return classify_alter_table(parsed, castNode(AlterTableStmt, node));
     case T_AlterSeqStmt: return about(parsed, castNode(AlterSeqStmt, node)->sequence);
     case T_AlterEnumStmt: parsed->about_type = true; return about(parsed, castNode(AlterEnumStmt, node)->typeName);
-    case T_AlterDomainStmt: parsed->about_type = true; return about(parsed, castNode(AlterDomainStmt, node)->typeName);
+    case T_AlterDomainStmt:
+      parsed->about_type = true;
+      parsed->removes = castNode(AlterDomainStmt, node)->subtype == 'X';
+      return about(parsed, castNode(AlterDomainStmt, node)->typeName);
     case T_AlterTypeStmt: return about(parsed, castNode(AlterTypeStmt, node)->typeName);
     case T_AlterFunctionStmt: return about(parsed, castNode(AlterFunctionStmt, node)->func->objname);
     case T_AlterOperatorStmt: return about(parsed, castNode(AlterOperatorStmt, node)->opername->objname);
@@ -474,9 +317,25 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_AlterPublicationStmt:
     case T_CreateSubscriptionStmt:
     case T_AlterSubscriptionStmt:
+    case T_DropSubscriptionStmt:
     case T_CreateEventTrigStmt:
     case T_AlterEventTrigStmt: parsed->kind = Statement::Kind::left_out; return;
 
+    case T_CreatedbStmt: return about_database(parsed, castNode(CreatedbStmt, node)->dbname);
+    case T_DropdbStmt: return about_database(parsed, castNode(DropdbStmt, node)->dbname);
+    case T_AlterDatabaseStmt: return about_database(parsed, castNode(AlterDatabaseStmt, node)->dbname);
+    case T_AlterDatabaseSetStmt: return about_database(parsed, castNode(AlterDatabaseSetStmt, node)->dbname);
+
+    case T_DropStmt: return classify_drop(parsed, castNode(DropStmt, node));
+    case T_DropUserMappingStmt:
+      parsed->kind = Statement::Kind::drop;
+      parsed->global_kind = "user mapping";
+      parsed->name = castNode(DropUserMappingStmt, node)->servername;
+      return;
+    case T_TransactionStmt: return classify_transaction(parsed, castNode(TransactionStmt, node));
+    case T_VacuumStmt:
+      return pass_over(parsed, "{ANALYZE or VACUUM statement|ANALYZE or VACUUM statements} passed over");
+    case T_ConstraintsSetStmt: return pass_over(parsed, "{SET CONSTRAINTS|SET CONSTRAINTS} passed over");
     case T_VariableSetStmt: return classify_set(parsed, castNode(VariableSetStmt, node));
     case T_SelectStmt: return classify_select(parsed, castNode(SelectStmt, node));
     case T_CopyStmt: return classify_copy(parsed, castNode(CopyStmt, node));
@@ -487,13 +346,11 @@ void classify_node(Parsed *parsed, Node *node) {
 Parsed parse(const char *text) {
   Parsed parsed{};
   parsed.kind = Statement::Kind::run;
-  List *statements = raw_parser(text, RAW_PARSE_DEFAULT);
-  if (statements == NIL) {
+  Node *statement = parse_statement(text);
+  if (statement == nullptr)
     parsed.kind = Statement::Kind::ignored;
-    return parsed;
-  }
-  if (list_length(statements) != 1) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "several statements in one");
-  classify_node(&parsed, linitial_node(RawStmt, statements)->stmt);
+  else
+    classify_node(&parsed, statement);
   return parsed;
 }
 
@@ -501,21 +358,45 @@ std::string text_or_empty(const char *text) { return text == nullptr ? "" : text
 
 }  // namespace
 
+Node *parse_statement(const char *text) {
+  text_under_way = text;
+  List *statements = raw_parser(text, RAW_PARSE_DEFAULT);
+  if (statements == NIL) return nullptr;
+  // The reader and the parser see different ends.
+  if (list_length(statements) != 1)
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "several statements in one", "Write each with a semicolon of its own.");
+  return linitial_node(RawStmt, statements)->stmt;
+}
+
+Error in_words_of_ours(const Error &error, const std::string &text) {
+  bool is_syntax = error.sqlstate == "42601";
+  if (!is_syntax && error.sqlstate != "0A000" && error.sqlstate != "42501") return error;
+  Error refused = error;
+  refused.context.clear();
+  // The parser's message may quote more of the file than the token.
+  if (is_syntax) {
+    refused.message = "syntax error in a statement of the dump";
+    refused.detail.clear();
+    refused.hint = "The dump may be of a newer server, or not of PostgreSQL.";
+  }
+  if (error.position > 0) {
+    const char *bytes = text.c_str();
+    int size = static_cast<int>(text.size()), characters = error.position - 1;
+    auto at = static_cast<size_t>(guarded([=] { return pg_mbcharcliplen(bytes, size, characters); }));
+    refused.message += std::string(is_syntax ? " at " : ", at ") + name_of_token(std::string_view(text).substr(at));
+    refused.line = 1 + static_cast<uint64_t>(std::count(bytes, bytes + at, '\n'));
+  }
+  if (refused.hint.empty()) refused.hint = "Take it out of the file, or run it by hand before or after the load.";
+  return refused;
+}
+
 Statement classify(const std::string &text) {
   const char *plain = text.c_str();
   Parsed parsed;
   try {
     parsed = guarded([plain] { return parse(plain); });
   } catch (const Error &error) {
-    // The parser's message quotes the file, which may be anything.
-    if (error.sqlstate == "42601") throw Error("42601", "syntax error in a statement of the dump");
-    if (error.sqlstate == "0A000" || error.sqlstate == "42501") {
-      Error refused = error;
-      refused.context.clear();
-      if (refused.hint.empty()) refused.hint = "Load plain-text output of pg_dump, made without --clean and --create.";
-      throw refused;
-    }
-    throw;
+    throw in_words_of_ours(error, text);
   }
 
   Statement statement;
@@ -530,6 +411,15 @@ Statement classify(const std::string &text) {
   statement.name = text_or_empty(parsed.name);
   for (int i = 0; i < list_length(parsed.roles); i++)
     statement.roles.emplace_back(static_cast<const char *>(list_nth(parsed.roles, i)));
+  for (int i = 0; i < list_length(parsed.more_schemas); i++)
+    statement.more_targets.push_back({static_cast<const char *>(list_nth(parsed.more_schemas, i)),
+                                      static_cast<const char *>(list_nth(parsed.more_names, i))});
+  statement.makes_index = text_or_empty(parsed.makes_index);
+  statement.is_unpopulated = parsed.is_unpopulated;
+  statement.removes = parsed.removes;
+  statement.on_table = parsed.on_table;
+  statement.setting_is_local = parsed.setting_is_local;
+  statement.remark = text_or_empty(parsed.remark);
   for (int i = 0; i < list_length(parsed.type_schemas); i++)
     statement.type_schemas.emplace_back(static_cast<const char *>(list_nth(parsed.type_schemas, i)));
   statement.setting = text_or_empty(parsed.setting);

@@ -6,12 +6,20 @@
 #include <set>
 #include <utility>
 
+#include "core/counted.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/copy_table.hpp"
 #include "target/disk_reserve.hpp"
+#include "target/evaluated_rows.hpp"
 #include "target/foreign_code.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/lsyscache.h"
+}
 
 namespace pagila_repl {
 
@@ -25,6 +33,7 @@ struct Fill {
   Oid table, root;
   bool through_root;
   std::vector<std::string> columns;
+  bool is_evaluated;  // by the server: its values are not what COPY would make of them
 };
 
 // Fills that share a transaction: FREEZE needs the table truncated in it.
@@ -40,10 +49,10 @@ class Telltale {
   void copied(const PlannedRows &rows, uint64_t rows_of_block, uint64_t bytes_of_block) {
     if (Clock::now() - last_ < std::chrono::seconds(1)) return;
     last_ = Clock::now();
-    std::string text = "loading \"" + rows.table.schema + "." + rows.table.name +
-                       "\": " + std::to_string(rows_done_ + rows_of_block) + " of " + std::to_string(plan_.total_rows) +
-                       " rows, " + std::to_string((bytes_done_ + bytes_of_block) >> 20) + " of " +
-                       std::to_string(plan_.total_bytes >> 20) + " MB";
+    std::string text =
+        "loading \"" + rows.table.schema + "." + rows.table.name + "\": " + std::to_string(rows_done_ + rows_of_block) +
+        " of " + counted(plan_.total_rows, "{row|rows}") + ", " + std::to_string((bytes_done_ + bytes_of_block) >> 20) +
+        " of " + std::to_string(plan_.total_bytes >> 20) + " MB";
     const char *message = text.c_str();
     guarded([message] { ereport(NOTICE, (errmsg_internal("%s", message))); });
   }
@@ -91,6 +100,33 @@ std::vector<std::string> insert_columns(const PlannedRows &rows, Oid table) {
   return columns;
 }
 
+// Whether the server takes each kind of literal that is in these columns for what COPY makes of it. It gives 1.5 the type
+// numeric before it converts it to that of the column, and B'1' the type bit.
+bool are_taken_as_copy(const PlannedRows &rows, Oid table, const std::vector<std::string> &columns) {
+  std::map<std::string, Oid> types;
+  for (const Row &row :
+       query("SELECT attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attnum > 0",
+             {std::to_string(table)})) {
+    Oid type = static_cast<Oid>(std::stoul(*row[1]));
+    types[*row[0]] = guarded([type] { return getBaseType(type); });
+  }
+  size_t next = 0;
+  for (size_t i = 0; i < rows.block.literals.size(); i++) {
+    if (rows.block.is_default[i]) continue;
+    auto found = types.find(columns[next++]);
+    Oid type = found == types.end() ? InvalidOid : found->second;
+    bool is_float = type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID;
+    bool is_integer = type == INT2OID || type == INT4OID || type == INT8OID || type == OIDOID;
+    int taken = RowBlock::kStrings;
+    if (is_float) taken |= RowBlock::kIntegers | RowBlock::kDecimals;
+    if (is_integer) taken |= RowBlock::kIntegers;
+    if (type == BOOLOID) taken |= RowBlock::kBooleans;
+    if (type == BITOID || type == VARBITOID) taken |= RowBlock::kBits;
+    if ((rows.block.literals[i] & ~taken) != 0) return false;
+  }
+  return true;
+}
+
 Fill resolve(const PlannedRows &rows, const Stage &stage) {
   std::vector<Row> found = query(
       R"(SELECT c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid, c.relkind = 'p'
@@ -103,8 +139,11 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
             static_cast<Oid>(std::stoul(*found[0][0])),
             static_cast<Oid>(std::stoul(*found[0][1])),
             *found[0][2] == "t",
-            {}};
-  if (rows.block.form == RowBlock::Form::insert) fill.columns = insert_columns(rows, fill.table);
+            {},
+            rows.block.has_expressions};
+  if (rows.block.form != RowBlock::Form::insert) return fill;
+  fill.columns = insert_columns(rows, fill.table);
+  if (!fill.is_evaluated) fill.is_evaluated = !are_taken_as_copy(rows, fill.table, fill.columns);
   return fill;
 }
 
@@ -183,10 +222,24 @@ Error placed(const Error &error, const Fill &fill) {
   return result;
 }
 
+// A statement of the file cannot be evaluated.
+Error placed_at(uint64_t line, const Error &error, const Fill &fill) {
+  Place place{fill.rows->place.file, line, {}};
+  Error result = without_data(error);
+  result.context = place.text() + ", table \"" + fill.rows->table.schema + "." + fill.rows->table.name + "\"";
+  return result;
+}
+
 uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltale) {
   const PlannedRows &rows = *fill.rows;
   CopyOrder order{fill.table, rows.copy_statement, fill.columns, rows.encoding, fill.through_root};
-  std::unique_ptr<ByteSource> stream = open_rows(rows);
+  std::unique_ptr<ByteSource> stream = open_rows(rows, fill.is_evaluated ? RowsAs::statements : RowsAs::copy_text);
+  EvaluatedRows *evaluated = nullptr;
+  if (fill.is_evaluated) {
+    order.encoding = guarded([] { return GetDatabaseEncodingName(); });
+    evaluated = new EvaluatedRows(std::move(stream), rows, fill.table);
+    stream.reset(evaluated);
+  }
   DiskReserve reserve;
   CopyProgress told = [&](uint64_t copied, uint64_t bytes) {
     PR_FAULT("copy");
@@ -196,6 +249,7 @@ uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltal
   try {
     return copy_table(order, *stream, told);
   } catch (const Error &error) {
+    if (evaluated != nullptr && evaluated->failed_line() != 0) throw placed_at(evaluated->failed_line(), error, fill);
     throw placed(error, fill);
   }
 }
@@ -209,7 +263,7 @@ void check_count(const Fill &fill, uint64_t copied) {
   const PlannedRows &rows = *fill.rows;
   if (!is_line_a_row(rows) || copied == rows.block.rows) return;
   throw Error("XX001", "rows were lost while loading table \"" + rows.table.schema + "." + rows.table.name + "\"",
-              "The dump has " + std::to_string(rows.block.rows) + " rows, COPY took " + std::to_string(copied) + ".")
+              "The dump has " + counted(rows.block.rows, "{row|rows}") + ", COPY took " + std::to_string(copied) + ".")
       .within(rows.place.text());
 }
 
@@ -233,7 +287,11 @@ ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRow
   ExpectedRows expected;
   Telltale telltale(plan);
   std::vector<FillGroup> groups = in_transaction([&] { return group_fills(plan, stage); });
-  in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
+  // Expressions name objects as they will be seen.
+  bool real_names = stage.runs_own_code;
+  for (const FillGroup &group : groups)
+    for (const Fill &fill : group.fills) real_names = real_names || fill.is_evaluated;
+  in_steps(stage, real_names, [&](const RunStep &run) {
     for (const FillGroup &group : groups) {
       run([&] { fill_group(group, open_rows, record, telltale, expected); });
       PR_FAULT("rows");

@@ -13,7 +13,7 @@
 namespace pagila_repl {
 
 // Opens the rows of a planned block.
-using OpenRows = std::function<std::unique_ptr<ByteSource>(const PlannedRows &)>;
+using OpenRows = std::function<std::unique_ptr<ByteSource>(const PlannedRows &, RowsAs)>;
 
 // How many rows each staged table must hold: by table, or by the root of the partition tree they were routed through.
 using ExpectedRows = std::map<Oid, uint64_t>;

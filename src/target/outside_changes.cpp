@@ -3,7 +3,12 @@
 #include "target/outside_changes.hpp"
 
 #include "core/error.hpp"
+#include "pg/boundary.hpp"
 #include "pg/spi.hpp"
+
+extern "C" {
+#include "access/xact.h"
+}
 
 namespace pagila_repl {
 
@@ -39,7 +44,61 @@ SELECT pg_catalog.format('%s %s %s', pg_catalog.pg_describe_object(inner_class, 
   ) o (inner_class, inner_oid, verb, outer_class, outer_oid)
  ORDER BY 1)";
 
+// Objects of schemas that are not of the copy, with the transaction that wrote their row; only of those that began with this
+// one or later. Members of extensions are their extension's. A table elsewhere to which a foreign key refers gets triggers, and so
+// a new row, but no new columns.
+constexpr const char *kLatelyWritten = R"(
+WITH own AS (SELECT pg_catalog.age(pg_catalog.pg_current_xact_id()::pg_catalog.xid) AS age)
+SELECT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin
+  FROM (
+    SELECT c.tableoid, c.oid, c.relnamespace, a.xmin
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1
+    UNION ALL
+    SELECT tableoid, oid, relnamespace, xmin FROM pg_catalog.pg_class
+     WHERE relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+    UNION ALL SELECT tableoid, oid, typnamespace, xmin FROM pg_catalog.pg_type
+    UNION ALL SELECT tableoid, oid, pronamespace, xmin FROM pg_catalog.pg_proc
+    UNION ALL SELECT tableoid, oid, oprnamespace, xmin FROM pg_catalog.pg_operator
+    UNION ALL SELECT tableoid, oid, opcnamespace, xmin FROM pg_catalog.pg_opclass
+    UNION ALL SELECT tableoid, oid, opfnamespace, xmin FROM pg_catalog.pg_opfamily
+    UNION ALL SELECT tableoid, oid, collnamespace, xmin FROM pg_catalog.pg_collation
+    UNION ALL SELECT tableoid, oid, connamespace, xmin FROM pg_catalog.pg_conversion
+    UNION ALL SELECT tableoid, oid, stxnamespace, xmin FROM pg_catalog.pg_statistic_ext
+    UNION ALL SELECT tableoid, oid, cfgnamespace, xmin FROM pg_catalog.pg_ts_config
+    UNION ALL SELECT tableoid, oid, dictnamespace, xmin FROM pg_catalog.pg_ts_dict
+    UNION ALL SELECT tableoid, oid, prsnamespace, xmin FROM pg_catalog.pg_ts_parser
+    UNION ALL SELECT tableoid, oid, tmplnamespace, xmin FROM pg_catalog.pg_ts_template
+    UNION ALL
+    -- Comments and labels have no OID of their own; what has no schema is in none that could be another.
+    SELECT d.classoid, d.objoid, n.oid, d.xmin
+      FROM (SELECT classoid, objoid, objsubid, xmin FROM pg_catalog.pg_description
+            UNION ALL SELECT classoid, objoid, objsubid, xmin FROM pg_catalog.pg_seclabel) d
+           CROSS JOIN own
+           CROSS JOIN LATERAL (SELECT schema FROM pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid)
+                                WHERE pg_catalog.age(d.xmin) <= own.age) i
+           JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema
+  ) o (class, oid, namespace, xmin) CROSS JOIN own
+ WHERE o.namespace <> ALL ($1::oid[]) AND pg_catalog.age(o.xmin) <= own.age
+   AND o.namespace <> 'pg_toast'::pg_catalog.regnamespace
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
+ ORDER BY 1)";
+
+bool is_ours(const Value &transaction) {
+  auto id = static_cast<TransactionId>(std::stoul(*transaction));
+  return guarded([id] { return TransactionIdIsCurrentTransactionId(id); });
+}
+
 }  // namespace
+
+void check_made_inside(const std::vector<std::string> &stage_oids) {
+  std::string all;
+  for (const Row &row : query(kLatelyWritten, {array_literal(stage_oids)}))
+    if (is_ours(row[1])) all += (all.empty() ? "" : "\n") + *row[0];
+  if (all.empty()) return;
+  throw Error("0A000", "the copy would make or change objects in schemas that it does not replace", all,
+              "Give the schema of each object, or set search_path to one that the copy replaces.");
+}
 
 void check_nothing_outside(const std::vector<std::string> &stage_oids) {
   std::string all;

@@ -11,4 +11,8 @@ namespace pagila_repl {
 // family. That would be there at once, whatever becomes of the run. Needs a transaction.
 void check_nothing_outside(const std::vector<std::string> &stage_oids);
 
+// Throws 0A000, with all of them, if this transaction has made or changed objects in any other schema, members of extensions
+// aside: they would be there at once, and stay if the run fails.
+void check_made_inside(const std::vector<std::string> &stage_oids);
+
 }  // namespace pagila_repl

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 
+#include "core/counted.hpp"
 #include "core/hidden_names.hpp"
 #include "pg/boundary.hpp"
 #include "pg/fault.hpp"
@@ -88,7 +89,7 @@ class ShapeMaker {
 
   std::vector<std::string> remarks() const {
     std::vector<std::string> remarks;
-    for (const auto &[what, times] : skipped_) remarks.push_back(std::to_string(times) + " " + what);
+    for (const auto &[what, times] : skipped_) remarks.push_back(counted(times, what));
     return remarks;
   }
 
@@ -154,22 +155,22 @@ void ShapeMaker::make_grant(const ShapeStatement &statement) {
   const std::string &grantor = statement.session_role;
   if (!grantor.empty()) roles.push_back(grantor);
   if (!std::all_of(roles.begin(), roles.end(), [&](const std::string &role) { return exists(role); }))
-    skipped_["grants to or by roles that do not exist skipped"]++;
+    skipped_["{grant|grants} to or by roles that do not exist skipped"]++;
   else if ((!grantor.empty() && !is_ours(grantor)) || !run_if_permitted(statement.text, grantor))
-    skipped_["grants that the caller may not make skipped"]++;
+    skipped_["{grant|grants} that the caller may not make skipped"]++;
 }
 
 void ShapeMaker::make_owned(const ShapeStatement &statement) {
   const std::vector<std::string> &roles = statement.what.roles;
   if (!options_.keep_owners) {
-    skipped_["owners skipped as asked"]++;
+    skipped_["{owner|owners} skipped as asked"]++;
   } else if (!roles.empty() && !exists(roles[0])) {
-    skipped_["owners skipped, their roles do not exist"]++;
+    skipped_["{owner|owners} skipped, {its role does|their roles do} not exist"]++;
   } else if (is_owner_already(statement)) {
     // There may be one such statement for each object, and what may fail needs a subtransaction, whose end costs the more the
     // more tables the transaction has made.
   } else if (!roles.empty() && !is_ours(roles[0])) {
-    skipped_["owners skipped, the caller may not set them"]++;
+    skipped_["{owner|owners} skipped, the caller may not set {it|them}"]++;
   } else {
     given_away_.insert({statement.what.schema, statement.what.name});
     if (!run_if_permitted(statement.text)) later_.push_back({&statement, search_path_});
@@ -187,7 +188,7 @@ void ShapeMaker::make_later() {
       // Of a sequence by now linked to a table whose owner could not be set.
       if (error.sqlstate != "0A000") throw;
     }
-    if (!is_set) skipped_["owners skipped, the caller may not set them"]++;
+    if (!is_set) skipped_["{owner|owners} skipped, the caller may not set {it|them}"]++;
   }
 }
 
@@ -416,8 +417,8 @@ void check_stage_is_there(const Stage &stage) {
   std::vector<std::string> now = objects_in(stage), gone;
   std::set_difference(stage.objects.begin(), stage.objects.end(), now.begin(), now.end(), std::back_inserter(gone));
   if (!gone.empty())
-    throw Error("42P01", "part of the stage of the run was dropped", std::to_string(gone.size()) + " objects are gone.",
-                "Run it again.");
+    throw Error("42P01", "part of the stage of the run was dropped",
+                counted(gone.size(), "{object is|objects are} gone."), "Run it again.");
 }
 
 void check_parts_are_there(const Stage &stage) {
@@ -556,6 +557,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   });
   remark_on_default_privileges(plan, stage);
   check_nothing_outside(stage.stage_oids());
+  check_made_inside(stage.stage_oids());
   check_foreign_code(stage.stage_oids(), stage.carried);
 
   set_local("search_path", "pg_catalog, pg_temp");

@@ -20,8 +20,8 @@ bool same(const RowBlock &a, const RowBlock &b) {
   return a.form == b.form && a.begin == b.begin && a.end == b.end && a.first_line == b.first_line && a.rows == b.rows &&
          a.bytes == b.bytes && a.standard_conforming_strings == b.standard_conforming_strings && a.utf8 == b.utf8 &&
          a.rows_are_lines == b.rows_are_lines && same(a.table, b.table) && a.columns == b.columns &&
-         a.is_default == b.is_default && a.overriding == b.overriding &&
-         a.on_conflict_do_nothing == b.on_conflict_do_nothing;
+         a.has_expressions == b.has_expressions && a.literals == b.literals && a.is_default == b.is_default &&
+         a.overriding == b.overriding && a.on_conflict_do_nothing == b.on_conflict_do_nothing;
 }
 
 bool same(const Pass::Item &a, const Pass::Item &b) {
@@ -44,6 +44,21 @@ bool is_plain(const std::string &text) {
   return text.size() < 400 && std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
+// Whatever is in the block is left to the server.
+void check_expressions(std::string_view dump, const Pass::Item &item) {
+  const RowBlock &block = item.block;
+  require(item.rows.empty() && block.rows == 0, "what only the server can evaluate is given to nobody");
+  require(block.bytes == block.end - block.begin, "bytes are those of the file");
+  TextSource source(dump.substr(block.begin, block.end - block.begin));
+  InsertTexts texts(source, block);
+  size_t count = 0;
+  while (std::optional<InsertTexts::Text> text = texts.next()) {
+    require(dump.substr(text->begin, text->text.size()) == text->text, "a statement is where it says");
+    count++;
+  }
+  require(count > 0, "there is a statement");
+}
+
 size_t count_newlines(std::string_view text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }
 
 void check_error(const Error &error) {
@@ -55,12 +70,13 @@ void check_error(const Error &error) {
 void check_item(std::string_view dump, const Pass::Item &item, const DumpReaderOptions &options, size_t piece) {
   require(item.text.size() <= options.max_statement, "statements are not longer than allowed");
   require(item.line >= 1 && item.line <= count_newlines(dump) + 1, "items begin inside the file");
-  if (item.kind == DumpItem::Kind::statement) {
+  if (item.kind == DumpItem::Kind::statement || item.kind == DumpItem::Kind::connect) {
     require(item.rows.empty(), "statements have no rows");
     return;
   }
   const RowBlock &block = item.block;
   require(block.begin <= block.end && block.end <= dump.size(), "blocks lie inside the file");
+  if (block.has_expressions) return check_expressions(dump, item);
   require(block.bytes == item.rows.size(), "bytes counts what the sink received");
   require(block.rows == count_newlines(item.rows), "rows counts the lines the sink received");
   require(block.first_line == count_newlines(dump.substr(0, block.begin)) + 1, "first_line is the line of begin");

@@ -96,8 +96,8 @@ says("objects of others, $_", qr/; $_(;|$)/)
   'user mapping left out: elsewhere for reader', 'language left out: tongue', 'access method left out: pile',
   'database-wide default privileges of role left out: \w+ on tables';
 # The one grant is on a language that has not been made by anybody.
-says('objects of others, of the server', qr/; 1 statements about objects of the database, not of a schema, left out;/);
-says('objects on system objects', qr/1 statements about objects outside the copied schemas left out/);
+says('objects of others, of the server', qr/; 1 statement about objects of the database, not of a schema, left out;/);
+says('objects on system objects', qr/1 statement about objects outside the copied schemas left out/);
 says('casts of system types', qr/4 statements about casts and transforms of types that are not copied left out/);
 is($target->safe_psql('pagila', q{SELECT count(*) FROM pg_cast WHERE castsource = 'varchar'::regtype AND casttarget = 'shop.size'::regtype}),
     '1', 'a cast to a copied type is copied');

@@ -2,66 +2,16 @@
 use strict;
 use warnings;
 use lib 'test/t';
+use DumpTest;
 use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('forms');
-my $dir = PostgreSQL::Test::Utils::tempdir_short();
+my $dir = dumps_of($node);
 # The sample's owner; there unless the server's own user has another name.
 $node->psql('postgres', 'CREATE ROLE postgres');
 $node->safe_psql('postgres', 'CREATE ROLE unusual_owner; CREATE ROLE "Unusual ""Reader"""');
-
-my $databases = 0;
-
-# A database made by psql from files.
-sub by_psql {
-    my @files = @_;
-    my $db = 'by_psql_' . ++$databases;
-    $node->safe_psql('postgres', "CREATE DATABASE $db");
-    $node->command_ok([ 'psql', '-Xq', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db),
-        map { ('-f', $_) } @files ],
-        "psql loads $files[-1]");
-    return $db;
-}
-
-# An empty database to load into.
-sub fresh {
-    my $db = 'fresh_' . ++$databases;
-    $node->safe_psql('postgres', "CREATE DATABASE $db");
-    $node->safe_psql($db, 'CREATE EXTENSION pagila_repl');
-    return $db;
-}
-
-sub loads_into {
-    my ($db, $what, $files, %options) = @_;
-    my ($out, $err) = run_sql($node, load_sql(@$files[0, 1], %options), db => $db);
-    is($out, 'succeeded', "$what loads") or diag $err;
-    no_residue($node, $what, db => $db);
-    return;
-}
-
-# Texts of thousands of lines: shows the first that differ instead of all.
-sub same_text {
-    my ($found, $expected, $what) = @_;
-    return pass($what) if $found eq $expected;
-    fail($what);
-    my ($file_found, $file_expected) = (write_file("$dir/found", $found), write_file("$dir/expected", $expected));
-    my ($difference) = run_command([ 'diff', '-u', $file_expected, $file_found ]);
-    diag join("\n", (split /\n/, $difference)[ 0 .. 40 ]);
-    return;
-}
-
-my $dumps = 0;
-
-# Dumps a database to a file of its own; options as for pg_dump.
-sub dump_to_file {
-    my ($db, @options) = @_;
-    my $file = "$dir/dump_" . ++$dumps . '.sql';
-    run_command([ 'pg_dump', '--no-sync', '-f', $file, @options, $node->connstr($db) ]);
-    die "pg_dump @options wrote nothing" unless -s $file;
-    return $file;
-}
 
 #
 # The sample, in every form

@@ -477,7 +477,7 @@ sub load_while_swapped {
 
     my $absent = write_file("$dir/absent.sql", slurp_file(tiny_dump('absent')) . "ALTER TABLE absent.t OWNER TO no_such_role;\n");
     is((run_sql($node, load_sql($absent, undef), as('owning')))[0], 'succeeded', 'a dump that names an unknown role loads');
-    like(last_run($node, 'message'), qr/\b1 owners skipped, their roles do not exist/, 'and the message says so');
+    like(last_run($node, 'message'), qr/\b1 owner skipped, its role does not exist/, 'and the message says so');
     is($roles->(), $before, 'and the role still does not exist');
     no_residue($node, 'after loading without rights over owners');
 }

@@ -32,6 +32,7 @@ class TextSource : public ByteSource {
 class TextSink : public RowSink {
  public:
   void rows(std::string_view copy_text) override { text.append(copy_text); }
+  void forget() override { text.clear(); }
   std::string text;
 };
 

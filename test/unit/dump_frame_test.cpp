@@ -24,9 +24,10 @@ TEST(DumpFrame, KnowsHeaderAndTrailer) {
       {kHeader + "SELECT 1;\n", true, false},
       {kHeader + "SELECT 1;\n" + kTrailer, true, true},
       {kHeader + kTrailer + "\n", true, true},
-      {kHeader + kTrailer + "SELECT 1;\n", true, false},
-      {kHeader + kTrailer + "COPY t FROM stdin;\n\\.\n", true, false},
-      {kHeader + kTrailer + "INSERT INTO t VALUES (1);\n", true, false},
+      {kHeader + kTrailer + "SELECT 1;\n", true, true},
+      {kHeader + kTrailer + kHeader + "SELECT 1;\n", true, false},
+      {kHeader + kTrailer + "COPY t FROM stdin;\n\\.\n", true, true},
+      {kHeader + kTrailer + "INSERT INTO t VALUES (1);\n", true, true},
       {kHeader + kTrailer + "-- more\n/* words */", true, true},
       {kHeader + "INSERT INTO t VALUES (1);\n\n" + kTrailer, true, true},
       {kHeader + "COPY t FROM stdin;\n" + kTrailer + "\\.\n", true, false},
@@ -150,6 +151,64 @@ TEST(DumpFrame, ShowsThatADumpWasCutAnywhere) {
         EXPECT_TRUE(pass.error || !pass.trailer) << size;
       }
     }
+}
+
+TEST(DumpFrame, TellsWhichDatabaseConnectNames) {
+  struct {
+    const char *line, *database;
+  } cases[] = {
+      {"\\connect shop", "shop"},
+      {"\\c shop  ", "shop"},
+      {"\\connect \"my \"\"shop\"", "my \"shop"},
+      {"\\connect -reuse-previous=on \"dbname='my shop'\"", "my shop"},
+      {"\\connect -reuse-previous=on \"dbname='it\\'s \\\\ \"\"x\"\"'\"", "it's \\ \"x\""},
+      {"\\connect -reuse-previous=on dbname=shop", "shop"},
+  };
+  for (auto &each : cases)
+    for (const char *before :
+         {"", "INSERT INTO t VALUES (1);\n", "SET client_encoding = 'LATIN1';\nSELECT '\xE9';\n"}) {
+      std::string dump = std::string(before) + each.line + "\nSELECT 1;\n";
+      Pass pass = read_all(dump, 1);
+      ASSERT_FALSE(pass.error) << dump << pass.error->message;
+      ASSERT_GE(pass.items.size(), 2u);
+      const Pass::Item &item = pass.items[pass.items.size() - 2];
+      EXPECT_EQ(item.kind, DumpItem::Kind::connect);
+      EXPECT_EQ(item.text, each.database);
+      EXPECT_EQ(pass.items.back().text, "SELECT 1");
+    }
+}
+
+TEST(DumpFrame, BeginsASessionAtConnect) {
+  EXPECT_EQ(sqlstate(read_all("SET client_encoding = 'LATIN1';\n\\connect a\nSELECT '\xE9';\n")), "22021");
+  EXPECT_EQ(sqlstate(read_all("SET standard_conforming_strings = off;\n\\connect a\nSELECT 'a\\';\n")), "00000");
+}
+
+TEST(DumpFrame, RefusesConnectOfAnotherForm) {
+  for (const char *line :
+       {"\\connect", "\\connect ", "\\connect shop alice", "\\connect -", "\\connect \"shop", "\\connect \"a\"b",
+        "\\connect dbname=shop", "\\connect postgres://host/shop", "\\connect :name", "\\connect `date`",
+        "SELECT 1; \\connect shop", "\\restrict a\n\\connect shop\n\\unrestrict a",
+        "\\connect -reuse-previous=on \"host=x dbname='shop'\"",
+        "\\connect -reuse-previous=on \"dbname='shop' host=x\""})
+    EXPECT_EQ(sqlstate(read_all(std::string(line) + "\nSELECT 1;\n")), "42601") << line;
+}
+
+TEST(DumpFrame, ResetsWhatDecidesHowToRead) {
+  for (const char *reset :
+       {"RESET ALL", "reset client_encoding", "SET client_encoding TO DEFAULT", "SET client_encoding = DEFAULT"}) {
+    EXPECT_EQ(sqlstate(read_all(std::string("SET client_encoding = 'LATIN1';\nSELECT '\xE9';\n") + reset + ";\n")),
+              "00000")
+        << reset;
+    EXPECT_EQ(sqlstate(read_all(std::string("SET client_encoding = 'LATIN1';\n") + reset + ";\nSELECT '\xE9';\n")),
+              "22021")
+        << reset;
+  }
+  for (const char *reset :
+       {"RESET ALL", "RESET standard_conforming_strings", "SET standard_conforming_strings TO DEFAULT"})
+    EXPECT_EQ(
+        sqlstate(read_all(std::string("SET standard_conforming_strings = off;\n") + reset + ";\nSELECT 'a\\';\n")),
+        "00000")
+        << reset;
 }
 
 }  // namespace
