@@ -36,6 +36,7 @@ std::string_view trimmed(std::string_view text) {
 std::optional<std::string> database_of_connect(std::string_view line) {
   constexpr std::string_view kReuse = "-reuse-previous=on ", kName = "dbname=";
   line = trimmed(line);
+  while (!line.empty() && line.back() == ';') line = trimmed(line.substr(0, line.size() - 1));
   bool reuse = line.compare(0, kReuse.size(), kReuse) == 0;
   if (reuse) line = trimmed(line.substr(kReuse.size()));
   std::string name(line);

@@ -159,6 +159,8 @@ TEST(DumpFrame, TellsWhichDatabaseConnectNames) {
   } cases[] = {
       {"\\connect shop", "shop"},
       {"\\c shop  ", "shop"},
+      {"\\c shop;", "shop"},
+      {"\\c \"shop\" ; ", "shop"},
       {"\\connect \"my \"\"shop\"", "my \"shop"},
       {"\\connect -reuse-previous=on \"dbname='my shop'\"", "my shop"},
       {"\\connect -reuse-previous=on \"dbname='it\\'s \\\\ \"\"x\"\"'\"", "it's \\ \"x\""},
@@ -186,7 +188,7 @@ TEST(DumpFrame, BeginsASessionAtConnect) {
 TEST(DumpFrame, RefusesConnectOfAnotherForm) {
   for (const char *line :
        {"\\connect", "\\connect ", "\\connect shop alice", "\\connect -", "\\connect \"shop", "\\connect \"a\"b",
-        "\\connect dbname=shop", "\\connect postgres://host/shop", "\\connect :name", "\\connect `date`",
+        "\\connect ;", "\\connect dbname=shop", "\\connect postgres://host/shop", "\\connect :name", "\\connect `date`",
         "SELECT 1; \\connect shop", "\\restrict a\n\\connect shop\n\\unrestrict a",
         "\\connect -reuse-previous=on \"host=x dbname='shop'\"",
         "\\connect -reuse-previous=on \"dbname='shop' host=x\""})
