@@ -95,8 +95,19 @@ DumpSession::Settings DumpSession::change(const std::string &name, const std::st
     if (encoding_ < 0) throw Error("22023", "unknown client_encoding \"" + value + "\"");
     return {};
   }
-  if (name == "search_path") path_ = elements_of(value);
+  if (name == "search_path") {
+    path_ = elements_of(value);
+    return {path_setting()};
+  }
   return {{name, value}};
+}
+
+// The shape is made as the caller, to whom "$user" is somebody else than to another role.
+DumpSession::Setting DumpSession::path_setting() const {
+  if (role().empty()) return {"search_path", search_path()};
+  std::vector<std::string> named;
+  for (const std::string &element : path_) named.push_back(named_by(element));
+  return {"search_path", as_path(named)};
 }
 
 void DumpSession::begin_block(uint64_t line) {
@@ -110,7 +121,7 @@ void DumpSession::end() const {
       .within(line_number(*block_line_));
 }
 
-void DumpSession::set_role(const Statement &what) {
+DumpSession::Settings DumpSession::set_role(const Statement &what) {
   std::string role = what.roles.empty() ? "" : what.roles[0];
   if (in_lower_case(what.setting) == "session_authorization") {
     session_user_ = role;
@@ -118,6 +129,7 @@ void DumpSession::set_role(const Statement &what) {
   } else {
     role_ = role;
   }
+  return {path_setting()};
 }
 
 bool DumpSession::standard_strings() const {

@@ -14,7 +14,8 @@ namespace pagila_repl {
 
 class DumpSession {
  public:
-  using Settings = std::vector<std::pair<std::string, std::string>>;  // name and value
+  using Setting = std::pair<std::string, std::string>;  // name and value
+  using Settings = std::vector<Setting>;
 
   // A new session. Each gives the settings whose values change by it, of those that hold while the shape is made.
   Settings begin();
@@ -27,7 +28,8 @@ class DumpSession {
   // would undo it.
   void end() const;
 
-  void set_role(const Statement &what);
+  // Another role is another "$user" too.
+  Settings set_role(const Statement &what);
   // As whom it acts; empty: the caller.
   const std::string &role() const { return role_.empty() ? session_user_ : role_; }
 
@@ -45,6 +47,7 @@ class DumpSession {
 
  private:
   Settings change(const std::string &name, const std::string &value);
+  Setting path_setting() const;
   std::string named_by(const std::string &element) const;
 
   std::map<std::string, std::string> values_;       // by name in lower case

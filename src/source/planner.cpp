@@ -117,7 +117,8 @@ std::string Planner::to_server_name(const std::string &name) const {
 }
 
 void Planner::use_schema(const std::string &schema) {
-  if (is_reserved(schema)) throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"", {},
+  if (is_reserved(schema))
+    throw Error("42501", "a dump may not create objects in schema \"" + schema + "\"", {},
                 "Leave this schema out of the dump: it belongs to the server or to an extension.");
   if (is_replaced(schema)) return;
   bool is_new = scope_ == nullptr && !exists(schema);
@@ -161,12 +162,33 @@ std::string Planner::creation_schema(const std::string &name) const {
 void Planner::resolve(QualifiedName &name) const {
   if (!name.schema.empty()) return;
   for (const std::string &schema :
-       session_.schemas_in_path([this](const std::string &candidate) { return is_replaced(candidate); }))
-    if (is_made({schema, name.name})) {
+       session_.schemas_in_path([this](const std::string &candidate) { return exists(candidate); }))
+    if (is_replaced(schema) ? is_made({schema, name.name}) : is_there(schema, name.name)) {
       name.schema = schema;
       return;
     }
   name.schema = creation_schema(name.name);
+}
+
+// Anything of this name, in a schema that is no part of the copy so far. The server would take it, as psql does.
+bool Planner::is_there(const std::string &schema, const std::string &name) {
+  return query_value(R"(SELECT 1 FROM pg_catalog.pg_namespace n
+                         WHERE n.nspname = $1
+                           AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = n.oid AND relname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_type WHERE typnamespace = n.oid AND typname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_proc WHERE pronamespace = n.oid AND proname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_operator WHERE oprnamespace = n.oid AND oprname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_opclass WHERE opcnamespace = n.oid AND opcname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_opfamily WHERE opfnamespace = n.oid AND opfname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_collation WHERE collnamespace = n.oid AND collname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_conversion WHERE connamespace = n.oid AND conname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_statistic_ext WHERE stxnamespace = n.oid AND stxname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_ts_config WHERE cfgnamespace = n.oid AND cfgname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_ts_dict WHERE dictnamespace = n.oid AND dictname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_ts_parser WHERE prsnamespace = n.oid AND prsname = $2
+                             UNION ALL SELECT FROM pg_catalog.pg_ts_template WHERE tmplnamespace = n.oid AND tmplname = $2))",
+                     {schema, name})
+      .has_value();
 }
 
 void Planner::take_connect(const DumpItem &item, const Place &place) {
@@ -226,7 +248,7 @@ void Planner::take_statement(DumpItem &item, Place place) {
     case Kind::reset_all: return apply(session_.reset_all(), place);
     case Kind::commit: return apply(session_.commit(), place);
     case Kind::begin: return session_.begin_block(place.line);
-    case Kind::role: return session_.set_role(what);
+    case Kind::role: return apply(session_.set_role(what), place);
     case Kind::ignored: return;
     case Kind::passed_over: return count(what.remark);
     case Kind::statistics: return count("{statement|statements} about statistics passed over");
@@ -245,7 +267,8 @@ void Planner::take_statement(DumpItem &item, Place place) {
 void Planner::take_shape(Statement what, const std::string &text, const Place &place) {
   using Kind = Statement::Kind;
   if ((what.removes || what.kind == Kind::drop) && take_removal(what, place)) return;
-  if (what.creates || what.kind == Kind::create_schema) use_schema(what.schema);
+  // What belongs to a table is made where the table is.
+  if ((what.creates && !what.on_table) || what.kind == Kind::create_schema) use_schema(what.schema);
   note_made(what);
   // A type without a schema may be in the first one of the search_path too.
   if (!what.type_schemas.empty())

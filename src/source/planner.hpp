@@ -73,6 +73,7 @@ class Planner {
   std::string creation_schema(const std::string &name) const;
   void resolve(QualifiedName &name) const;
   bool exists(const std::string &schema) const;
+  static bool is_there(const std::string &schema, const std::string &name);
   bool is_made(const QualifiedName &name) const { return made_.count({name.schema, name.name}) > 0; }
   std::string to_server_encoding(const std::string &text) const;
   std::string to_server_name(const std::string &name) const;

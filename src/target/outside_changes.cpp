@@ -45,17 +45,28 @@ SELECT pg_catalog.format('%s %s %s', pg_catalog.pg_describe_object(inner_class, 
  ORDER BY 1)";
 
 // Objects of schemas that are not of the copy, with the transaction that wrote their row; only of those that began with this
-// one or later. Members of extensions are their extension's. A table elsewhere to which a foreign key refers gets triggers, and so
-// a new row, but no new columns.
+// one or later. Members of extensions are their extension's. A table elsewhere to which a foreign key refers gets triggers of the
+// server, and so a new row, and nothing else. What event triggers of superusers make elsewhere is their business, but they have
+// none in the server's own schema.
 constexpr const char *kLatelyWritten = R"(
 WITH own AS (SELECT pg_catalog.age(pg_catalog.pg_current_xact_id()::pg_catalog.xid) AS age)
-SELECT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin
+SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_catalog.text
   FROM (
     SELECT c.tableoid, c.oid, c.relnamespace, a.xmin
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
     UNION ALL
-    SELECT tableoid, oid, relnamespace, xmin FROM pg_catalog.pg_class
-     WHERE relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+    SELECT c.tableoid, c.oid, c.relnamespace, c.xmin
+      FROM pg_catalog.pg_class c CROSS JOIN own
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                        WHERE t.tgrelid = c.oid AND t.tgisinternal AND pg_catalog.age(t.xmin) <= own.age)
+    UNION ALL
+    SELECT p.class, p.oid, c.relnamespace, p.xmin
+      FROM (SELECT tableoid, oid, tgrelid, xmin FROM pg_catalog.pg_trigger WHERE NOT tgisinternal
+            UNION ALL SELECT tableoid, oid, ev_class, xmin FROM pg_catalog.pg_rewrite
+            UNION ALL SELECT tableoid, oid, polrelid, xmin FROM pg_catalog.pg_policy
+            UNION ALL SELECT tableoid, oid, adrelid, xmin FROM pg_catalog.pg_attrdef) p (class, oid, relation, xmin)
+           JOIN pg_catalog.pg_class c ON c.oid = p.relation
+    UNION ALL SELECT tableoid, oid, connamespace, xmin FROM pg_catalog.pg_constraint
     UNION ALL SELECT tableoid, oid, typnamespace, xmin FROM pg_catalog.pg_type
     UNION ALL SELECT tableoid, oid, pronamespace, xmin FROM pg_catalog.pg_proc
     UNION ALL SELECT tableoid, oid, oprnamespace, xmin FROM pg_catalog.pg_operator
@@ -80,6 +91,8 @@ SELECT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin
   ) o (class, oid, namespace, xmin) CROSS JOIN own
  WHERE o.namespace <> ALL ($1::oid[]) AND pg_catalog.age(o.xmin) <= own.age
    AND o.namespace <> 'pg_toast'::pg_catalog.regnamespace
+   AND (o.namespace = 'pg_catalog'::pg_catalog.regnamespace
+        OR NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'))
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
  ORDER BY 1)";
