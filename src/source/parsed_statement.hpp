@@ -51,8 +51,8 @@ const char *constant_text(Node *node);
 // Parses one statement; null if there is none. Errors of the parser and of refuse() have their place in `text`.
 Node *parse_statement(const char *text);
 // Of the parser or of refuse(): in words that quote no more of the text than the token that is wrong. Any other is given back
-// as it is. Not server code.
-Error in_words_of_ours(const Error &error, const std::string &text);
+// as it is. `is_dump`: the text is of a file that has held statements of a dump before. Not server code.
+Error in_words_of_ours(const Error &error, const std::string &text, bool is_dump);
 
 // Passed over and counted; `remark` is words for counted().
 void pass_over(Parsed *parsed, const char *remark);

@@ -55,6 +55,7 @@ void Planner::begin(const DumpFile &file) {
 void Planner::begin(const std::string &origin) {
   origin_ = origin;
   items_ = 0;
+  is_dump_ = scope_ != nullptr;
   DumpSession::Settings settings = session_.begin();
   set_local("standard_conforming_strings", "on");
   // A server's pg_dump says all that it needs itself.
@@ -220,7 +221,8 @@ void Planner::apply(const DumpSession::Settings &settings, const Place &place) {
 void Planner::take_statement(DumpItem &item, Place place) {
   using Kind = Statement::Kind;
   std::string text = to_server_encoding(item.text);
-  Statement what = classify(text);
+  Statement what = classify(text, is_dump_);
+  is_dump_ = is_dump_ || what.has_target;
   if (what.has_target && what.schema.empty()) {
     QualifiedName name{what.schema, what.name};
     if (what.creates && !what.on_table)

@@ -88,6 +88,7 @@ class Planner {
   std::string origin_;
   const DumpFile *file_ = nullptr;
   size_t items_ = 0;
+  bool is_dump_ = false;  // the input has told so by a statement about an object
   DumpSession session_;
   std::set<std::pair<std::string, std::string>> tables_, unpopulated_;
   std::set<std::pair<std::string, std::string>> made_;  // objects by name, whatever they are

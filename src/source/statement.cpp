@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
+#include "core/characters.hpp"
 #include "core/sql_lexer.hpp"
 #include "pg/boundary.hpp"
 #include "source/parsed_statement.hpp"
 
 extern "C" {
+#include "common/keywords.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
@@ -354,6 +356,17 @@ Parsed parse(const char *text) {
   return parsed;
 }
 
+// A file that is no dump may hold secrets where a dump holds names, so a word of it is shown only if it is of SQL.
+std::string name_of_strange_token(std::string_view text) {
+  std::string word;
+  while (word.size() < text.size() && is_name_part(static_cast<unsigned char>(text[word.size()])))
+    word.push_back(lower(text[word.size()]));
+  const char *plain = word.c_str();
+  bool is_keyword = guarded([plain] { return ScanKeywordLookup(plain, &ScanKeywords) >= 0; });
+  if (!text.empty() && (text[0] == '"' || (!word.empty() && !is_keyword))) return "a name or number";
+  return name_of_token(text);
+}
+
 std::string text_or_empty(const char *text) { return text == nullptr ? "" : text; }
 
 }  // namespace
@@ -368,7 +381,7 @@ Node *parse_statement(const char *text) {
   return linitial_node(RawStmt, statements)->stmt;
 }
 
-Error in_words_of_ours(const Error &error, const std::string &text) {
+Error in_words_of_ours(const Error &error, const std::string &text, bool is_dump) {
   bool is_syntax = error.sqlstate == "42601";
   if (!is_syntax && error.sqlstate != "0A000" && error.sqlstate != "42501") return error;
   Error refused = error;
@@ -383,20 +396,22 @@ Error in_words_of_ours(const Error &error, const std::string &text) {
     const char *bytes = text.c_str();
     int size = static_cast<int>(text.size()), characters = error.position - 1;
     auto at = static_cast<size_t>(guarded([=] { return pg_mbcharcliplen(bytes, size, characters); }));
-    refused.message += std::string(is_syntax ? " at " : ", at ") + name_of_token(std::string_view(text).substr(at));
+    std::string_view token = std::string_view(text).substr(at);
+    refused.message += (is_syntax ? " at " : ", at ");
+    refused.message += is_syntax && !is_dump ? name_of_strange_token(token) : name_of_token(token);
     refused.line = 1 + static_cast<uint64_t>(std::count(bytes, bytes + at, '\n'));
   }
   if (refused.hint.empty()) refused.hint = "Take it out of the file, or run it by hand before or after the load.";
   return refused;
 }
 
-Statement classify(const std::string &text) {
+Statement classify(const std::string &text, bool is_dump) {
   const char *plain = text.c_str();
   Parsed parsed;
   try {
     parsed = guarded([plain] { return parse(plain); });
   } catch (const Error &error) {
-    throw in_words_of_ours(error, text);
+    throw in_words_of_ours(error, text, is_dump);
   }
 
   Statement statement;

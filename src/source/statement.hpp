@@ -9,8 +9,9 @@
 namespace pagila_repl {
 
 // Parses one statement (in the server's encoding) and classifies it. Throws Error: 42601 if it cannot be parsed, 0A000
-// or 42501 if a dump may not contain it. Messages quote nothing of the statement but the token that is wrong.
-Statement classify(const std::string &text);
+// or 42501 if a dump may not contain it. Messages quote nothing of the statement but the token that is wrong, and that only if
+// it is a word of SQL or the file is known to be a dump.
+Statement classify(const std::string &text, bool is_dump);
 
 // An INSERT with expressions, as far as it can be known before they are evaluated.
 struct InsertForm {

@@ -83,7 +83,7 @@ InsertForm look_at_insert(const std::string &text) {
   try {
     seen = guarded([plain] { return look(plain); });
   } catch (const Error &error) {
-    throw in_words_of_ours(error, text);
+    throw in_words_of_ours(error, text, true);
   }
   InsertForm form;
   form.rows = seen.rows;
