@@ -52,8 +52,16 @@ Query *analyze(const Order &order, Relation table) {
 }
 
 // A list of lists of expressions; `columns` are the numbers of the columns that they are for.
-List *rows_of(Query *query, List **columns) {
+List *rows_of(Query *query, Relation table, List **columns) {
   ListCell *cell;
+  // DEFAULT VALUES: the first column stands for all.
+  if (query->targetList == NIL) {
+    TupleDesc all = RelationGetDescr(table);
+    int first = 0;
+    while (TupleDescAttr(all, first)->attisdropped || TupleDescAttr(all, first)->attgenerated != '\0') first++;
+    *columns = list_make1_int(first + 1);
+    return list_make1(list_make1(makeNode(SetToDefault)));
+  }
   List *only = NIL;
   foreach (cell, query->targetList) {
     auto *entry = lfirst_node(TargetEntry, cell);
@@ -105,7 +113,7 @@ StringInfo evaluate(const Order &order) {
   use_setting("standard_conforming_strings", order.standard_strings ? "on" : "off");
   Relation table = table_open(order.table, RowExclusiveLock);
   List *columns = NIL;
-  List *rows = rows_of(analyze(order, table), &columns);
+  List *rows = rows_of(analyze(order, table), table, &columns);
   EState *executor = CreateExecutorState();
   StringInfo out = makeStringInfo();
   ListCell *row, *value, *column;
@@ -130,9 +138,11 @@ StringInfo evaluate(const Order &order) {
 
 }  // namespace
 
-EvaluatedRows::EvaluatedRows(std::unique_ptr<ByteSource> statements, const PlannedRows &rows, Oid table)
+EvaluatedRows::EvaluatedRows(std::unique_ptr<ByteSource> statements, const PlannedRows &rows, Oid table,
+                             const std::vector<bool> &left_out)
     : statements_(std::move(statements)),
       rows_(rows),
+      left_out_(left_out),
       table_(table),
       texts_(*statements_, rows.block),
       encoding_(pg_char_to_encoding(rows.encoding.c_str())) {
@@ -161,9 +171,8 @@ bool EvaluatedRows::evaluate_next() {
     return false;
   }
   line_ = text->line;
-  const std::vector<bool> &is_default = rows_.block.is_default;
-  auto is_left_out = std::make_unique<bool[]>(is_default.size() + 1);
-  std::copy(is_default.begin(), is_default.end(), is_left_out.get());
+  auto is_left_out = std::make_unique<bool[]>(left_out_.size() + 1);
+  std::copy(left_out_.begin(), left_out_.end(), is_left_out.get());
   const bool *left_out = is_left_out.get();
   const char *bytes = text->text.c_str(), *path = rows_.search_path.c_str();
   int length = static_cast<int>(text->text.size()), encoding = encoding_;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/load_plan.hpp"
 #include "pg/server.hpp"
@@ -12,10 +13,11 @@ namespace pagila_repl {
 class EvaluatedRows : public ByteSource {
  public:
   // `statements` gives the bytes of the block. The expressions are evaluated as the session's role, in a transaction of the
-  // caller's in which the stage has its real names. `rows` must outlive this.
-  EvaluatedRows(std::unique_ptr<ByteSource> statements, const PlannedRows &rows, Oid table);
+  // caller's in which the stage has its real names. `left_out`: which values are not given, since they are DEFAULT in every row.
+  // It and `rows` must outlive this.
+  EvaluatedRows(std::unique_ptr<ByteSource> statements, const PlannedRows &rows, Oid table,
+                const std::vector<bool> &left_out);
   ~EvaluatedRows() override;
-  // Columns whose value is DEFAULT in every row are left out.
   size_t read(char *buffer, size_t size) override;
   // Of the file, of the statement that could not be evaluated; 0 if there is none.
   uint64_t failed_line() const { return line_; }
@@ -25,6 +27,7 @@ class EvaluatedRows : public ByteSource {
 
   std::unique_ptr<ByteSource> statements_;
   const PlannedRows &rows_;
+  const std::vector<bool> &left_out_;
   Oid table_;
   InsertTexts texts_;
   int encoding_;

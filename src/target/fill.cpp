@@ -33,7 +33,8 @@ struct Fill {
   Oid table, root;
   bool through_root;
   std::vector<std::string> columns;
-  bool is_evaluated;  // by the server: its values are not what COPY would make of them
+  std::vector<bool> left_out;  // which values of an INSERT are none of the columns'
+  bool is_evaluated;           // by the server: its values are not what COPY would make of them
 };
 
 // Fills that share a transaction: FREEZE needs the table truncated in it.
@@ -67,37 +68,49 @@ class Telltale {
   Clock::time_point last_ = Clock::now();
 };
 
-// COPY takes no empty list of columns for none.
-void check_nothing_to_fill(const PlannedRows &rows, Oid table) {
-  if (!query_value(
-          R"(SELECT 1 FROM pg_catalog.pg_attribute
-              WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' LIMIT 1)",
-          {std::to_string(table)}))
+// COPY takes no empty list of columns for none, and fills none but those that it is given: one gets its default from us.
+void keep_a_default(Fill &fill, const std::vector<std::string> &listed) {
+  std::vector<std::string> plain;
+  for (const Row &row : query(
+           R"(SELECT attname FROM pg_catalog.pg_attribute
+               WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum)",
+           {std::to_string(fill.table)}))
+    plain.push_back(*row[0]);
+  if (plain.empty()) return;
+  fill.is_evaluated = true;
+  // DEFAULT VALUES tells of no column.
+  if (fill.left_out.empty()) {
+    fill.columns = {plain[0]};
     return;
-  throw Error("0A000", "a dump may not contain INSERT of nothing but defaults", {},
-              "pg_dump writes it for tables without columns, or with none but generated ones.")
-      .within(rows.place.text());
+  }
+  for (size_t i = 0; i < fill.left_out.size(); i++) {
+    if (std::find(plain.begin(), plain.end(), listed[i]) == plain.end()) continue;
+    fill.left_out[i] = false;
+    fill.columns = {listed[i]};
+    return;
+  }
+  throw Error("0A000", "a dump may not contain INSERT of nothing but the defaults of generated columns", {},
+              "Write INSERT ... DEFAULT VALUES.")
+      .within(fill.rows->place.text());
 }
 
 // The columns of an INSERT's values: those listed, else all of the table's, less those that are DEFAULT in every row.
-std::vector<std::string> insert_columns(const PlannedRows &rows, Oid table) {
-  const RowBlock &block = rows.block;
-  std::vector<std::string> all = rows.columns;
+void find_insert_columns(Fill &fill) {
+  const RowBlock &block = fill.rows->block;
+  std::vector<std::string> all = fill.rows->columns;
   if (all.empty())
     for (const Row &row : query(
              R"(SELECT attname FROM pg_catalog.pg_attribute
                  WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
-             {std::to_string(table)}))
+             {std::to_string(fill.table)}))
       all.push_back(*row[0]);
   // Fewer values than columns leave out the last ones.
   if (!block.is_default.empty() && all.size() > block.is_default.size()) all.resize(block.is_default.size());
   if (all.size() < block.is_default.size()) throw Error("42601", "INSERT has more expressions than target columns");
-  std::vector<std::string> columns;
-  // DEFAULT VALUES tells of no column.
+  fill.left_out = block.is_default;
   for (size_t i = 0; i < block.is_default.size(); i++)
-    if (!block.is_default[i]) columns.push_back(all[i]);
-  if (columns.empty()) check_nothing_to_fill(rows, table);
-  return columns;
+    if (!block.is_default[i]) fill.columns.push_back(all[i]);
+  if (fill.columns.empty()) keep_a_default(fill, all);
 }
 
 // Whether the server takes each kind of literal that is in these columns for what COPY makes of it. It gives 1.5 the type
@@ -140,9 +153,10 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
             static_cast<Oid>(std::stoul(*found[0][1])),
             *found[0][2] == "t",
             {},
+            {},
             rows.block.has_expressions};
   if (rows.block.form != RowBlock::Form::insert) return fill;
-  fill.columns = insert_columns(rows, fill.table);
+  find_insert_columns(fill);
   if (!fill.is_evaluated) fill.is_evaluated = !are_taken_as_copy(rows, fill.table, fill.columns);
   return fill;
 }
@@ -237,7 +251,7 @@ uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltal
   EvaluatedRows *evaluated = nullptr;
   if (fill.is_evaluated) {
     order.encoding = guarded([] { return GetDatabaseEncodingName(); });
-    evaluated = new EvaluatedRows(std::move(stream), rows, fill.table);
+    evaluated = new EvaluatedRows(std::move(stream), rows, fill.table, fill.left_out);
     stream.reset(evaluated);
   }
   DiskReserve reserve;
