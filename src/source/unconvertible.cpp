@@ -2,6 +2,9 @@
 
 #include "source/unconvertible.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 #include "core/utf8.hpp"
 #include "pg/boundary.hpp"
 #include "pg/transaction.hpp"
@@ -42,8 +45,13 @@ SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_describe_object(cla
 
 std::string from_hex(const std::string &digits) {
   std::string bytes;
-  for (size_t i = 0; i + 1 < digits.size(); i += 2)
-    bytes.push_back(static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16)));
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    unsigned char byte = 0;
+    auto [end, failure] = std::from_chars(&digits[i], digits.data() + std::min(i + 2, digits.size()), byte, 16);
+    if (failure != std::errc() || end != &digits[i] + 2 || byte == 0)
+      throw Error("08P01", "unexpected response from the source server");
+    bytes.push_back(static_cast<char>(byte));
+  }
   return bytes;
 }
 
