@@ -240,6 +240,31 @@ for my $case (
     is($after, $before, "$what in the server's schema: it is as it was");
 }
 
+# Nor in any other schema that the dump does not replace, where the server would find a name there first.
+{
+    my $db = fresh();
+    $node->safe_psql($db, q{CREATE SCHEMA other; CREATE TABLE other.t (id integer, note text); INSERT INTO other.t VALUES (7, 'kept');
+      CREATE FUNCTION other.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TYPE other.mood AS ENUM ('sad')});
+    my $before = dump_text($node, $db);
+    for my $statement (
+        'ALTER TABLE t ADD z integer', 'ALTER TABLE t ALTER note SET DEFAULT 7', 'ALTER TABLE t OWNER TO helper', 'ALTER TABLE t ADD CHECK (id > 0)',
+        'ALTER TABLE t SET (fillfactor = 50)', 'ALTER TABLE t ENABLE ROW LEVEL SECURITY', 'ALTER FUNCTION f() COST 7', "ALTER TYPE mood ADD VALUE 'happy'",
+        'CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING', 'CREATE POLICY p ON t USING (true)', 'CREATE INDEX ON t (id)',
+        'CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION other.f()', 'GRANT SELECT ON t TO helper', 'GRANT SELECT (id) ON t TO helper',
+        "COMMENT ON TABLE t IS 'mine'", 'DROP TABLE t', 'DROP TABLE IF EXISTS t', "COPY t FROM stdin;\n1\tx\n\\.\n", "INSERT INTO t VALUES (1, 'x')", "INSERT INTO t VALUES (1, upper('x'))",
+        'GRANT SELECT (rolpassword) ON pg_authid TO helper', 'GRANT SELECT ON pg_statistic TO helper',
+    ) {
+        my ($out, $err) = run_sql($node, load_sql(write_file("$dir/other.sql", "${table}CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n"
+            . "CREATE TYPE public.mood AS ENUM ('sad');\nSET search_path = other, public;\n$statement;\n"), undef, force => 'true'), db => $db);
+        like(sqlstate_of($err), qr/\A(0A000|42P01|42501)\z/, "$statement of another schema is refused") or diag "$out$err";
+        same_text(dump_text($node, $db), $before, "$statement of another schema: it is as it was");
+        is($node->safe_psql($db, q{SELECT string_agg(a.attacl::text, '') FROM pg_attribute a WHERE attrelid = 'pg_authid'::regclass}), '', "$statement: nor is the server's");
+    }
+}
+as_psql('a path that names another role', "CREATE SCHEMA helper;\nGRANT ALL ON SCHEMA helper TO helper;\nCREATE TABLE public.a (x int);\nSET ROLE helper;\nCREATE TABLE t (x int);\nINSERT INTO t VALUES (1);\n"
+    . "RESET ROLE;\nCREATE TABLE u (x int);\n", psql => "CREATE SCHEMA helper;\nGRANT ALL ON SCHEMA helper TO helper;\nCREATE TABLE public.a (x int);\nCREATE TABLE helper.t (x int);\n"
+    . "INSERT INTO helper.t VALUES (1);\nCREATE TABLE public.u (x int);\n");
+
 #
 # What --clean and --create write
 #
@@ -309,6 +334,10 @@ INSERT INTO v (t) VALUES ('plain again');
 END
 my $inserted = as_psql('INSERTs of values of any form', $values);
 like(message_of($inserted), qr/^\d+ rows in 1 table$/, 'blocks are not taken for tables');
+as_psql('INSERTs of defaults', "CREATE TABLE e ();\nINSERT INTO e DEFAULT VALUES;\nINSERT INTO public.e DEFAULT VALUES;\nCREATE TABLE t (id serial, x int DEFAULT 7);\n"
+    . "INSERT INTO t DEFAULT VALUES;\nINSERT INTO t VALUES (DEFAULT, DEFAULT), (DEFAULT, 8);\nINSERT INTO t DEFAULT VALUES ON CONFLICT DO NOTHING;\nINSERT INTO t (x) VALUES (DEFAULT), (DEFAULT), (9);\nINSERT INTO t VALUES (10);\n");
+as_psql('INSERTs into an identity', "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, x text);\nINSERT INTO t (id, x) OVERRIDING SYSTEM VALUE VALUES (7, upper('a')), (DEFAULT, 'b');\n"
+    . "INSERT INTO t VALUES (DEFAULT, 'c');\nINSERT INTO t (x) VALUES ('d'), (lower('E'));\nINSERT INTO t OVERRIDING SYSTEM VALUE VALUES (9, 'f');\n");
 as_psql('INSERTs of values in another encoding', "SET client_encoding = 'LATIN1';\nCREATE TABLE t (x text);\nINSERT INTO t VALUES ('\xE9t\xE9'::text), (upper('\xE9'));\n");
 as_psql('INSERTs without standard_conforming_strings', "SET standard_conforming_strings = off;\nSET escape_string_warning = off;\nCREATE TABLE t (x text);\nINSERT INTO t VALUES (upper('a\\\\b\\'c')), ('d\\\\e'\n'f\\\\g');\n");
 as_psql('INSERTs of values into partitions', "CREATE TABLE p (id int, d date) PARTITION BY RANGE (d);\nCREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n"
@@ -345,6 +374,9 @@ refused('rows of different lengths', "CREATE TABLE t (x int);\nINSERT INTO t VAL
 #
 
 refused('a syntax error', "$table\nCREATE TABLE public.u (\n  a integer,\n  b integer not not null\n);\n", '42601', says => qr/syntax error in a statement of the dump at "not"/, line => 5);
+refused('a syntax error at a name', "${table}CREATE TABLE public.u (a integer b);\n", '42601', says => qr/at "b"/, line => 2);
+refused('a syntax error at a name of what may be no dump', "CREATE TABLE public.u (a CANARY CANARY);\n", '42601', says => qr/at a name or number/, line => 1);
+refused('a syntax error at a word of SQL', "CREATE TABLE public.u (a integer INTEGER);\n", '42601', says => qr/at "INTEGER"/, line => 1);
 refused('a syntax error at a string', "${table}COMMENT ON TABLE public.t\n 'CANARY';\n", '42601', says => qr/at a string constant/, line => 3);
 refused('a syntax error at the end', "${table}CREATE TABLE\n;\n", '42601', says => qr/at the end of the statement/, line => 3);
 refused('a syntax error behind other characters', "${table}COMMENT ON TABLE public.t IS\n'\xC3\xA9\xC3\xA9\xC3\xA9' \xC3\xA9x;\n", '42601', says => qr/at "\xC3\xA9x"/, line => 3);

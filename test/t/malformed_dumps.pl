@@ -339,7 +339,7 @@ ok(!-e "$dir/program" && !-e "$dir/out", 'no COPY of a dump ran a program or wro
 #
 
 for my $command (some_of 4, "\\! touch $dir/shell", "\\i $dir/schema_1.sql", "\\ir x.sql", "\\copy shop.item from '/etc/hostname'",
-    '\\connect postgres', '\\c', '\\o /dev/null', '\\setenv A B', '\\if true', '\\restrict', '\\restrict a b',
+    '\\connect :name', '\\c', '\\o /dev/null', '\\setenv A B', '\\if true', '\\restrict', '\\restrict a b',
     '\\restrict two-parts', '\\unrestrict never', "\\restrict ab\n\\restrict ab", "\\restrict ab\n\\unrestrict cd") {
     my $line = $after_shape + lines($command);
     rejects(row => 'M25', what => "the command $command" =~ s/\n/ and /r, with_statement("$command\n"),

@@ -205,9 +205,9 @@ sub led_elsewhere {
     $source->safe_psql('branch', 'ALTER SCHEMA shop RENAME TO store');
     $target->safe_psql('pagila', "ALTER SERVER source OPTIONS (SET dbname 'branch')");
     is(check('source', 'vanished schema'), 'ok||no schema will be removed|', 'led elsewhere: nothing has vanished');
-    like((pull('source'))[0], qr/^succeeded\|1 rows(?!.*removed)/, 'led elsewhere: others stay');
+    like((pull('source'))[0], qr/^succeeded\|1 row(?!.*removed)/, 'led elsewhere: others stay');
     like((pull('source', on_other_source => "'replace'", force => 'true'))[0],
-        qr/^succeeded\|1 rows.*; schema "attic" removed, since the source no longer has it; schema "shop" removed/, 'led elsewhere, told to replace');
+        qr/^succeeded\|1 row.*; schema "attic" removed, since the source no longer has it; schema "shop" removed/, 'led elsewhere, told to replace');
     return;
 }
 
