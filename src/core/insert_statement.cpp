@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kMaxNameSize = 63;   // NAMEDATALEN - 1
 constexpr size_t kMaxColumns = 1600;  // MaxHeapAttributeNumber
+constexpr size_t kPieceOfString = 64 * 1024;
 
 }  // namespace
 
@@ -248,7 +249,18 @@ void InsertStatement::read_after_row() {
   state_ = State::ended;
 }
 
-void InsertStatement::take_as_expressions() { give_up_literals(0); }
+void InsertStatement::take_as_expressions() {
+  has_expressions_ = true;
+  if (state_ == State::ended || state_ == State::expressions) return;
+  bool in_row = state_ != State::row && state_ != State::after_row;
+  if (state_ == State::string) {
+    do scratch_.clear();
+    while (!string_.read(in_, scratch_, kPieceOfString));
+    scratch_.clear();
+    if (skip_gap() == '\'') lexer_.continue_string(scratch_, string_.kind() == StringLiteral::Kind::backslash);
+  }
+  give_up_literals(in_row ? 1 : 0);
+}
 
 // The input stands at a token inside so many parentheses.
 void InsertStatement::give_up_literals(int depth) {

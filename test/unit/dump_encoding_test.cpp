@@ -99,7 +99,7 @@ TEST(DumpEncoding, LosesAByteOrderMarkOnlyAtTheStart) {
 
 TEST(DumpEncoding, ErrorsNeverHoldBytesOfTheFile) {
   for (const char *dump :
-       {"secret", "'secret", "INSERT INTO secret VALUES (secret);", "COPY secret FROM stdin;\nsecret",
+       {"secret", "'secret", "INSERT INTO secret VALUES (secret", "COPY secret FROM stdin;\nsecret",
         "SELECT 'secret\xFF';", "$secret$", "SET client_encoding = 'sjis' secret", "COPY t FROM stdin; secret\n",
         "\\restrict secret!\n", "COPY t FROM stdin;\n\\.secret\n", "INSERT INTO t VALUES (E'\\uD83Dsecret');"}) {
     Pass pass = read_all(dump);

@@ -176,7 +176,7 @@ const Refusal kRefusals[] = {
     {"OpenDollarQuote", "\nDO $a$ ; $b$ \n\n;", "42601", "unterminated dollar-quoted string", "line 2", "line 4"},
     {"OpenComment", "SELECT 1;\n/* /* */\n", "42601", "unterminated comment", "line 2", "line 3"},
     {"OpenCommentInAStatement", "SELECT /*", "42601", "unterminated comment", "line 1", "line 1"},
-    {"MetaCommand", "SELECT 1;\n\\connect x\n", "42601", "psql meta-command \\connect is not allowed in a dump", "",
+    {"MetaCommand", "SELECT 1;\n\\echo x\n", "42601", "psql meta-command \\echo is not allowed in a dump", "",
      "line 2"},
     {"MetaCommandShell", "\\! rm x\n", "42601", "psql meta-command \\! is not allowed in a dump", "", "line 1"},
     {"MetaCommandWithoutAWord", "\\;", "42601", "psql meta-command is not allowed in a dump", "", "line 1"},

@@ -316,7 +316,8 @@ TEST(InsertExpressions, ArePartOfNoBlockOfLiterals) {
 
 TEST(InsertExpressions, TakeAHugeStatementWithThoseBeforeIt) {
   std::string huge(2 << 20, 'x');
-  for (const char *last : {"DEFAULT", "now()"}) {
+  for (const std::string &last : {std::string("DEFAULT"), std::string("now()"), "DEFAULT), ('(;" + huge + "', DEFAULT",
+                                  "DEFAULT), (E'(;" + huge + "'\n '\\';', DEFAULT"}) {
     std::string dump = "INSERT INTO t VALUES ('a', 1);\nINSERT INTO t VALUES ('" + huge + "', " + last + ");\n";
     Pass pass = read_all(dump);
     ASSERT_FALSE(pass.error) << pass.error->message;
