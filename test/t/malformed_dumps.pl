@@ -280,11 +280,6 @@ rejects(row => 'M19', what => 'a value that a constraint does not take', data =>
     state => '23502', line => $row_line + 2);
 rejects(row => 'M19', what => 'a key twice', data => data_of($rows, "2\tthree\tx\n"), state => '23505',
     says => qr/item_pkey/);
-for my $insert ('INSERT INTO shop.word DEFAULT VALUES', 'INSERT INTO shop.word VALUES (DEFAULT)',
-    'INSERT INTO shop.item (note) VALUES (DEFAULT), (DEFAULT)') {
-    rejects(row => 'M18', what => "no value at all: $insert", data => dump_of("$insert;\n"), state => '0A000',
-        line => lines($head) + 1);
-}
 loads(row => 'M20', what => 'columns in another order',
     data => dump_of("COPY shop.item (note, id, name) FROM stdin;\nfirst\t1\tone\nsecond\t2\ttwo\n\\.\n"),
     gives => [ [ $items, $both_rows ] ]);
