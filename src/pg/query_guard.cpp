@@ -279,6 +279,11 @@ void check_procedure(CallStmt *call) {
   check_function(&look, call->funcexpr->funcid);
 }
 
+void check_query(Query *query) {
+  Look look = {false};
+  if (guard_is_on()) (void)look_at((Node *)query, &look);
+}
+
 void install_query_guard() {
   planner_before = planner_hook;
   planner_hook = plan;

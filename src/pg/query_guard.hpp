@@ -23,6 +23,8 @@ void install_query_guard();
 
 // Server code. The same for a procedure that is about to be called.
 void check_procedure(CallStmt *call);
+// And for a query whose expressions are evaluated without a plan.
+void check_query(Query *query);
 
 void begin_known_expressions();
 void end_known_expressions();

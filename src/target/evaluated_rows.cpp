@@ -8,6 +8,7 @@
 #include "core/insert_literal.hpp"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "pg/query_guard.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -106,16 +107,8 @@ void append_value(StringInfo out, Node *node, Relation table, int column, EState
   append_escaped(out, OidOutputFunctionCall(function, value));
 }
 
-// Server code: the rows as COPY text.
-StringInfo evaluate(const Order &order) {
-  Identity before = enter_role(GetSessionUserId());
-  use_setting("search_path", order.search_path);
-  use_setting("standard_conforming_strings", order.standard_strings ? "on" : "off");
-  Relation table = table_open(order.table, RowExclusiveLock);
-  List *columns = NIL;
-  List *rows = rows_of(analyze(order, table), table, &columns);
+void append_rows(StringInfo out, const Order &order, Relation table, List *rows, List *columns) {
   EState *executor = CreateExecutorState();
-  StringInfo out = makeStringInfo();
   ListCell *row, *value, *column;
   foreach (row, rows) {
     CHECK_FOR_INTERRUPTS();
@@ -131,6 +124,20 @@ StringInfo evaluate(const Order &order) {
     appendStringInfoCharMacro(out, '\n');
   }
   FreeExecutorState(executor);
+}
+
+// Server code: the rows as COPY text.
+StringInfo evaluate(const Order &order) {
+  Identity before = enter_role(GetSessionUserId());
+  use_setting("search_path", order.search_path);
+  use_setting("standard_conforming_strings", order.standard_strings ? "on" : "off");
+  Relation table = table_open(order.table, RowExclusiveLock);
+  Query *query = analyze(order, table);
+  check_query(query);
+  List *columns = NIL;
+  List *rows = rows_of(query, table, &columns);
+  StringInfo out = makeStringInfo();
+  with_known_expressions([&] { append_rows(out, order, table, rows, columns); });
   table_close(table, NoLock);
   leave_role(before, Settings::undo);
   return out;

@@ -334,6 +334,7 @@ INSERT INTO v (t) VALUES ('plain again');
 END
 my $inserted = as_psql('INSERTs of values of any form', $values);
 like(message_of($inserted), qr/^\d+ rows in 1 table$/, 'blocks are not taken for tables');
+as_psql('INSERTs of what functions do not give twice alike', "CREATE TABLE t (x text, y boolean);\nINSERT INTO t VALUES (set_config('my.x', 'b', true), random() < 2), (lower('C'), clock_timestamp() > now());\n");
 as_psql('INSERTs of defaults', "CREATE TABLE e ();\nINSERT INTO e DEFAULT VALUES;\nINSERT INTO public.e DEFAULT VALUES;\nCREATE TABLE t (id serial, x int DEFAULT 7);\n"
     . "INSERT INTO t DEFAULT VALUES;\nINSERT INTO t VALUES (DEFAULT, DEFAULT), (DEFAULT, 8);\nINSERT INTO t DEFAULT VALUES ON CONFLICT DO NOTHING;\nINSERT INTO t (x) VALUES (DEFAULT), (DEFAULT), (9);\nINSERT INTO t VALUES (10);\n");
 as_psql('INSERTs into an identity', "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, x text);\nINSERT INTO t (id, x) OVERRIDING SYSTEM VALUE VALUES (7, upper('a')), (DEFAULT, 'b');\n"
@@ -361,8 +362,10 @@ refused('rows of different lengths', "CREATE TABLE t (x int);\nINSERT INTO t VAL
     my $db = fresh();
     $node->safe_psql($db, q{CREATE SCHEMA lent AUTHORIZATION helper; GRANT USAGE ON SCHEMA lent TO PUBLIC; SET ROLE helper;
       CREATE TABLE lent.seen (who text); CREATE FUNCTION lent.trap() RETURNS text LANGUAGE sql AS $$ SELECT current_user::text $$;
+      CREATE OPERATOR lent.+++ (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_catalog.textcat);
+      CREATE DOMAIN lent.shown AS text CHECK (set_config('my.seen', VALUE, false) <> '');
       CREATE FUNCTION lent.upper(character varying) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN current_user; END $$});
-    for my $value ('lent.trap()', "lent.upper('x')", "upper('x'::character varying)") {
+    for my $value ("'a'::text OPERATOR(lent.+++) 'b'", "'a' +++ 'b'", "'a'::lent.shown", "lower('A')::shown", 'lent.trap()', "lent.upper('x')", "upper('x'::character varying)") {
         my ($out, $err) = run_sql($node, load_sql(write_file("$dir/trap.sql", "CREATE SCHEMA s;\nCREATE TABLE s.t (x text);\nSET search_path = lent, s;\nINSERT INTO s.t VALUES ($value);\n")), db => $db);
         is(sqlstate_of($err), '42501', "$value of another role is not called") or diag "$out$err";
         no_residue($node, $value, db => $db);
