@@ -1,0 +1,59 @@
+// Runs the statements of a dump that make the shape.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/load_plan.hpp"
+#include "core/run_options.hpp"
+#include "target/held_back_keys.hpp"
+#include "target/stage.hpp"
+
+namespace pagila_repl {
+
+// An error of a statement with its place in the dump.
+Error placed(const Error &error, const ShapeStatement &statement);
+
+// Runs the statements of a plan as the session's role, by the policies of the options.
+class ShapeMaker {
+ public:
+  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage);
+
+  void make();
+
+  // What waits until the shape is made.
+  const std::vector<HeldBackKeys::Held> &held_back() const { return keys_.held(); }
+
+  // What was skipped, and how often.
+  std::vector<std::string> remarks() const;
+
+ private:
+  void make(const ShapeStatement &statement);
+  void make_unless_held_back(const ShapeStatement &statement);
+  void make_grant(const ShapeStatement &statement);
+  void make_owned(const ShapeStatement &statement);
+  void make_owned_later();
+  bool is_owner_already(const ShapeStatement &statement) const;
+  void make_extension(const Statement &what, const std::string &text);
+  void check_global(const Statement &what) const;
+
+  const LoadPlan &plan_;
+  const RunOptions &options_;
+  std::set<std::pair<std::string, std::string>> carried_;
+  std::string session_role_;
+  std::set<std::pair<std::string, std::string>> given_away_;  // what has had its owner changed
+  std::map<std::string, int> skipped_;
+  HeldBackKeys keys_;
+  std::string search_path_ = "pg_catalog, pg_temp";
+  struct Owner {
+    const ShapeStatement *statement;
+    std::string search_path;
+  };
+  std::vector<Owner> owners_;  // that could not be set yet
+};
+
+}  // namespace pagila_repl
