@@ -45,6 +45,12 @@ std::multimap<std::string, std::string> extensions_needed(const std::string &cat
   return extensions;
 }
 
+// What belongs to an extension stays as it is, wherever it is meanwhile. The alias is that of a catalog.
+std::string not_of_extension(const std::string &alias) {
+  return "NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = " + alias +
+         ".tableoid AND x.objid = " + alias + ".oid AND x.deptype = 'e')";
+}
+
 // Rules and triggers of tables. `clones` of triggers on partitions come back with their parents; only their state is kept.
 std::vector<Stripped> strip_triggers(const std::string &schemas) {
   std::vector<Stripped> stripped;
@@ -55,7 +61,8 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
                     pg_catalog.obj_description(t.oid, 'pg_trigger'), n.nspname, t.oid, c.oid
                FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal
+              WHERE c.relnamespace = ANY ($1::oid[]) AND )" +
+               not_of_extension("c") + R"( AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal
               ORDER BY t.tgparentid <> 0, c.relname, t.tgname)",
            {schemas})) {
     bool clone = *row[5] != "0";
@@ -84,7 +91,8 @@ std::vector<Stripped> strip_triggers(const std::string &schemas) {
                     n.nspname, c.oid
                FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename)",
+              WHERE c.relnamespace = ANY ($1::oid[]) AND )" +
+               not_of_extension("c") + R"( AND c.relkind IN ('r', 'p') ORDER BY c.relname, r.rulename)",
            {schemas})) {
     Stripped rule = stripped_of(Stripped::Group::trigger, "rule", *row[6], *row[1], {*row[3]});
     rule.table = to_oid(row[7]);
@@ -123,7 +131,8 @@ std::vector<Stripped> strip_keys(const std::string &schemas) {
                       AND (SELECT relkind = 'r' FROM pg_catalog.pg_class WHERE oid = k.confrelid)
                FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE c.relnamespace = ANY ($1::oid[]) AND k.contype = 'f' AND k.conparentid = 0
+              WHERE c.relnamespace = ANY ($1::oid[]) AND )" +
+               not_of_extension("c") + R"( AND k.contype = 'f' AND k.conparentid = 0
               ORDER BY c.relname, k.conname)",
            {schemas})) {
     Stripped key =
@@ -153,7 +162,9 @@ std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
                 FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                      LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
                      JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
-               WHERE n.oid = ANY ($1::oid[]) AND k.contype = 'c' AND NOT k.convalidated AND k.coninhcount = 0
+               WHERE n.oid = ANY ($1::oid[]) AND )" +
+               not_of_extension("c") + " AND " + not_of_extension("t") +
+               R"( AND k.contype = 'c' AND NOT k.convalidated AND k.coninhcount = 0
                ORDER BY 2, 3, 4)",
            {schemas})) {
     Stripped check =
@@ -207,7 +218,8 @@ std::vector<Index> read_indexes(const std::string &schemas) {
                     LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
                     LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
                     LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
-              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p')
+              WHERE c.relnamespace = ANY ($1::oid[]) AND )" +
+              not_of_extension("c") + R"( AND c.relkind IN ('r', 'p')
              -- Real indexes first, those that only hold parts together last.
               ORDER BY c.relkind = 'p', c.relname, k.contype = 'p' DESC NULLS LAST, x.relname)",
           {schemas})) {
@@ -284,7 +296,8 @@ std::set<std::string> needed_roots(const std::string &schemas) {
                     JOIN pg_catalog.pg_depend d
                       ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indexrelid)
                       OR (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid = k.oid)
-              WHERE c.relnamespace = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND d.deptype IN ('n', 'a')
+              WHERE c.relnamespace = ANY ($1::oid[]) AND )" +
+               not_of_extension("c") + R"( AND c.relkind IN ('r', 'p') AND d.deptype IN ('n', 'a')
                 AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid))",
            {schemas}))
     roots.insert(*row[0]);
