@@ -221,14 +221,22 @@ std::string derive() {
   std::string not_compared = array_literal({std::begin(kNotCompared), std::end(kNotCompared)});
   std::vector<Way> ways = find_ways(not_compared);
   std::vector<Row> notes = query(kNotes, {not_compared});
-  // Nor the indexes of a member, or the sequences that its columns own, which are where it is.
+  // Nor what goes with a member and is none itself: an index, a sequence that a column owns, the columns of a composite type, statistics.
   const std::string not_of_extension =
       R"(NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                       WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
                           JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                                                      AND e.objid = i.indrelid AND e.deptype = 'e'
-                    WHERE o.classid = e.classid AND i.indexrelid = o.objid)
+                    WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.indexrelid = o.objid)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                          JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                                                     AND e.objid = c.reltype AND e.deptype = 'e'
+                    WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid AND c.relkind = 'c')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s
+                          JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                                     AND e.objid = s.stxrelid AND e.deptype = 'e'
+                    WHERE o.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND s.oid = o.objid)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend s
                           JOIN pg_catalog.pg_depend e ON e.classid = s.refclassid AND e.objid = s.refobjid AND e.deptype = 'e'
                     WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.classid = o.classid AND s.objid = o.objid

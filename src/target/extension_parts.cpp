@@ -11,13 +11,21 @@
 #include "target/inside.hpp"
 
 extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "commands/alter.h"
+#include "commands/tablecmds.h"
+#include "commands/typecmds.h"
 #include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 }
 
 namespace pagila_repl {
@@ -34,6 +42,27 @@ void set_home(Oid extension, Oid schema) {
                                         });
   (void)changeDependencyFor(ExtensionRelationId, extension, NamespaceRelationId, before, schema);
   CommandCounterIncrement();
+}
+
+// Server code, as ALTER TABLE ... SET SCHEMA does it, but under a lock that lets others read and write: a table of an extension has
+// the same name and OID before and after, so whoever uses it may go on. Vacuum and changes of its definition wait.
+void move_relation(Oid relation, Oid to, ObjectAddresses *moved) {
+  Relation opened = relation_open(relation, ShareUpdateExclusiveLock);
+  Oid from = RelationGetNamespace(opened);
+  if (from != to) {
+    Relation catalog = table_open(RelationRelationId, RowExclusiveLock);
+    AlterRelationNamespaceInternal(catalog, relation, from, to, true, moved);
+    if (OidIsValid(opened->rd_rel->reltype))
+      (void)AlterTypeNamespaceInternal(opened->rd_rel->reltype, to, false, false, moved);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(opened))
+      AlterRelationNamespaceInternal(catalog, lfirst_oid(cell), from, to, false, moved);
+    AlterConstraintNamespaces(relation, from, to, false, moved);
+    table_close(catalog, RowExclusiveLock);
+    CommandCounterIncrement();
+    foreach (cell, getOwnedSequences(relation)) move_relation(lfirst_oid(cell), to, moved);
+  }
+  relation_close(opened, NoLock);
 }
 
 }  // namespace
@@ -146,7 +175,10 @@ void move_objects(const std::vector<SchemaObject> &objects, Oid from, Oid to) {
     ObjectAddresses *moved = guarded([] { return new_object_addresses(); });
     for (SchemaObject object : objects)
       guarded([=] {
-        (void)AlterObjectNamespace_oid(object.catalog, object.oid, to, moved);
+        if (object.catalog == RelationRelationId)
+          move_relation(object.oid, to, moved);
+        else
+          (void)AlterObjectNamespace_oid(object.catalog, object.oid, to, moved);
         CommandCounterIncrement();
       });
     guarded([moved] { free_object_addresses(moved); });
