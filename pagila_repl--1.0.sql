@@ -194,6 +194,19 @@ COMMENT ON COLUMN pagila_repl.managed_content.physical_state IS
 COMMENT ON COLUMN pagila_repl.managed_content.content_hash IS
   'rows, sum of their hashes, sum of the hashes of these; null if they were only counted';
 
+CREATE TABLE pagila_repl.member_row (
+  run_id bigint NOT NULL,
+  relid oid NOT NULL,
+  columns text[] NOT NULL,
+  row_hash text NOT NULL,
+  PRIMARY KEY (run_id, relid, row_hash)
+);
+COMMENT ON TABLE pagila_repl.member_row IS 'rows that runs have written to tables of extensions';
+COMMENT ON COLUMN pagila_repl.member_row.run_id IS 'the run that wrote the row, or kept it';
+COMMENT ON COLUMN pagila_repl.member_row.relid IS 'the table';
+COMMENT ON COLUMN pagila_repl.member_row.columns IS 'columns that were compared, quoted';
+COMMENT ON COLUMN pagila_repl.member_row.row_hash IS 'hash of these columns as text';
+
 CREATE TABLE pagila_repl.leftover (
   schema_oid oid PRIMARY KEY,
   schema_name name NOT NULL,
@@ -269,7 +282,7 @@ ALTER TABLE pagila_repl.job ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_jobs ON pagila_repl.job FOR SELECT TO PUBLIC
   USING (pg_catalog.pg_has_role(owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
 GRANT SELECT ON pagila_repl.run, pagila_repl.run_step, pagila_repl.job TO pagila_repl_operator, pagila_repl_monitor;
-GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.leftover
+GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.member_row, pagila_repl.leftover
   TO pagila_repl_monitor;
 
 -- Kept out of logical decoding, or a subscriber to a publication FOR ALL TABLES would stop at a table that it does not have.

@@ -25,6 +25,10 @@ namespace {
 
 int swap_budget = 60000;
 bool analyze = true;
+enum ExtensionRows { kCopyExtensionRows, kSkipExtensionRows };
+int extension_rows = kCopyExtensionRows;
+const config_enum_entry kExtensionRowsChoices[] = {
+    {"copy", kCopyExtensionRows, false}, {"skip", kSkipExtensionRows, false}, {nullptr, 0, false}};
 int connect_timeout = 10000;
 int stall_timeout = 60000;
 int run_timeout;
@@ -161,6 +165,10 @@ void define_settings() {
   DefineCustomBoolVariable("pagila_repl.statistics", "Whether runs make statistics of what they bring.",
                            "Otherwise the planner knows nothing of a new copy until ANALYZE or autovacuum was there.",
                            &analyze, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "pagila_repl.extension_rows", "What becomes of rows that users put into configuration tables of extensions.",
+      "\"copy\" brings them as pg_dump and psql would, \"skip\" leaves them out and counts them.", &extension_rows,
+      kCopyExtensionRows, kExtensionRowsChoices, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomStringVariable("pagila_repl.load_directories", "Directories that dump files may be loaded from.",
                              "A comma-separated list of absolute paths; empty means any.", &load_directories, "",
                              PGC_SIGHUP, 0, check_directories, nullptr, nullptr);
@@ -174,6 +182,7 @@ void define_settings() {
 }
 
 bool analyze_setting() { return analyze; }
+bool extension_rows_setting() { return extension_rows == kCopyExtensionRows; }
 int swap_budget_setting() { return swap_budget; }
 int connect_timeout_setting() { return connect_timeout; }
 int stall_timeout_setting() { return stall_timeout; }

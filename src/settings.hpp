@@ -14,6 +14,8 @@ int stall_timeout_setting();
 int run_timeout_setting();
 // Whether runs make statistics.
 bool analyze_setting();
+// Whether rows that users put into tables of extensions belong to a copy.
+bool extension_rows_setting();
 // In a leader or worker: those of its caller. Timeouts in milliseconds.
 void use_timeouts(int connect, int stall);
 void use_pg_dump(const std::string &path);

@@ -9,7 +9,9 @@
 #include "pg/spi.hpp"
 #include "run/earlier_copies.hpp"
 #include "run/target_findings.hpp"
+#include "settings.hpp"
 #include "source/findings.hpp"
+#include "source/member_relations.hpp"
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
 #include "source/unconvertible.hpp"
@@ -147,7 +149,9 @@ std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, cons
   for (const Finding &finding : found.take())
     rows.push_back({finding.check, status_of(finding), finding.message, unless_empty(finding.hint),
                     unless_empty(finding.sqlstate)});
-  for (const std::string &remark : catalog.remarks) rows.push_back({"left out", "warning", remark, {}, {}});
+  std::vector<std::string> left_out = catalog.remarks;
+  for (const std::string &remark : remarks_on_members(catalog, extension_rows_setting())) left_out.push_back(remark);
+  for (const std::string &remark : left_out) rows.push_back({"left out", "warning", remark, {}, {}});
   return rows;
 }
 

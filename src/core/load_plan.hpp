@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -78,7 +79,8 @@ struct ShapeStatement {
   Statement what;
   std::string text;  // in the server's encoding
   Place place;
-  std::string session_role;  // as SET SESSION AUTHORIZATION said last; empty: the caller
+  std::string session_role;    // as SET SESSION AUTHORIZATION said last; empty: the caller
+  bool may_be_member = false;  // about something that the dump has not created: an object of an extension, if anything
 };
 
 struct PlannedRows {
@@ -91,6 +93,7 @@ struct PlannedRows {
   std::string encoding;     // of the rows, by the server's name
   std::string sha256;       // of the COPY text delivered
   std::string search_path;  // in force there
+  std::string text;         // of a source's table of an extension: the rows themselves, as COPY text
 };
 
 // How the rows of a block are read again.
@@ -123,13 +126,26 @@ struct PlannedFile {
   uint64_t bytes = 0;
 };
 
+// A function of an extension on the source, as two arrays in text form: its qualified name, the types of its arguments.
+struct FunctionAddress {
+  std::string name, arguments;
+};
+
+// Words for counted().
+constexpr const char *kAboutMembers = "{statement|statements} about objects of extensions left out";
+
 struct LoadPlan {
   std::vector<PlannedFile> files;
   std::vector<std::string> schemas;   // that objects are created in, in order of appearance
   std::vector<ShapeStatement> shape;  // in order; settings among them
   std::vector<PlannedRows> rows;
   std::vector<SequenceState> sequences;
-  std::vector<QualifiedName> refreshes;               // materialized views to fill, in order
+  // Rows and values of tables and sequences that belong to extensions, which stay: they are merged into what is there.
+  std::vector<PlannedRows> member_rows;
+  std::vector<SequenceState> member_sequences;
+  std::map<std::string, std::string> extension_versions;  // on the source; those that the run creates get them
+  std::map<std::string, std::vector<FunctionAddress>> immutable_functions;  // made so once the run has created one
+  std::vector<QualifiedName> refreshes;                                     // materialized views to fill, in order
   std::optional<std::vector<FilteredView>> filtered;  // those of the source; of a dump nobody knows
   // Name and value of settings by which the source turns values into text; materialized views are filled with them.
   std::vector<std::pair<std::string, std::string>> source_settings;

@@ -11,6 +11,7 @@ void pack(Packer &out, const RunOptions &options) {
       .put(options.replace_others)
       .put(options.analyze)
       .put(options.refuse_old_libpq);
+  out.put(options.extension_rows);
   out.put_number(options.swap_budget_ms);
   out.put_number(options.run_timeout_ms)
       .put(options.pg_dump)
@@ -22,7 +23,7 @@ void pack(Packer &out, const RunOptions &options) {
 void unpack(Unpacker &in, RunOptions &options) {
   for (bool *flag : {&options.force, &options.verify_content, &options.overwrite_modified, &options.drop_unmanaged,
                      &options.drop_dependents, &options.keep_owners, &options.replace_others, &options.analyze,
-                     &options.refuse_old_libpq})
+                     &options.refuse_old_libpq, &options.extension_rows})
     *flag = in.flag();
   options.swap_budget_ms = static_cast<int>(in.number());
   options.run_timeout_ms = static_cast<int>(in.number());

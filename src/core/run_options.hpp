@@ -16,6 +16,7 @@ struct RunOptions {
   bool keep_owners = true;          // apply owners where that is possible
   bool replace_others = false;      // the target holds copies that came from another source: replace them
   bool analyze = true;              // make statistics of the new copy
+  bool extension_rows = true;       // rows that users put into tables of extensions belong to the copy
   int swap_budget_ms = 60000;       // how long publishing may try to get its locks
   int run_timeout_ms = 0;           // after which the run fails; 0: never
   std::string pg_dump;              // the caller's setting pagila_repl.pg_dump

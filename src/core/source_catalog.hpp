@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,15 @@ struct FilteredSource {
   bool can_be_read = false;
 };
 
+// A table or sequence of an extension that users put rows into, as pg_dump would dump it.
+struct MemberRelation {
+  QualifiedName name;
+  bool is_sequence = false;
+  std::string condition;             // WHERE clause for the rows that are users'; may be empty
+  std::vector<std::string> columns;  // that COPY carries
+  std::string refused_because;       // why it cannot be read; empty if it can
+};
+
 // One thing that a run needs and that was looked at beforehand.
 struct Finding {
   enum class Severity { ok, warning, error };
@@ -59,15 +69,17 @@ struct SourceCatalog {
   std::vector<std::string> extension_schemas;  // whose owners are extensions: never wanted
   std::vector<SourceTable> tables;             // wanted, largest first
   std::vector<RoutedTree> routed;              // their leaves are in `tables` too
-  std::vector<QualifiedName> sequences;        // wanted, of any ownership, identity ones too
-  std::vector<QualifiedName> refreshes;        // wanted materialized views that are populated, in order of dependency
-  std::vector<FilteredSource> filtered;        // those of them whose owners see tables through row-level security
-  std::vector<QualifiedName> left_out;         // relations of the wanted schemas that the selection leaves out
-  std::vector<std::string> lock_order;  // quoted qualified names of wanted tables and partition roots to lock ONLY
-  std::string signature;                // differs when any relation of the wanted schemas was made, dropped, altered
-                                        // or rewritten
-  std::vector<std::string> remarks;     // what a run leaves out: publications, event triggers, ...
-  std::vector<Finding> findings;        // errors: what is wanted and cannot be copied: large objects, ...
+  std::vector<MemberRelation> members;         // of extensions, wanted; those that others refer to first
+  std::map<std::string, std::string> extension_versions;
+  std::vector<QualifiedName> sequences;  // wanted, of any ownership, identity ones too
+  std::vector<QualifiedName> refreshes;  // wanted materialized views that are populated, in order of dependency
+  std::vector<FilteredSource> filtered;  // those of them whose owners see tables through row-level security
+  std::vector<QualifiedName> left_out;   // relations of the wanted schemas that the selection leaves out
+  std::vector<std::string> lock_order;   // quoted qualified names of wanted tables and partition roots to lock ONLY
+  std::string signature;                 // differs when any relation of the wanted schemas was made, dropped, altered
+                                         // or rewritten
+  std::vector<std::string> remarks;      // what a run leaves out: publications, event triggers, ...
+  std::vector<Finding> findings;         // errors: what is wanted and cannot be copied: large objects, ...
 };
 
 }  // namespace pagila_repl

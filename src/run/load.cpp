@@ -35,7 +35,8 @@ namespace {
 // Everything that decides what the copy holds.
 std::string fingerprint(const LoadPlan &plan, const LoadRequest &request) {
   std::string version = *query_value("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pagila_repl'");
-  std::string text = "load " + version + (request.keep_owners ? " keep" : " skip");
+  std::string text = "load " + version + (request.keep_owners ? " keep" : " skip") +
+                     (request.extension_rows ? "" : " no extension rows");
   for (const PlannedFile &file : plan.files) text += " " + file.sha256;
   Sha256 hash;
   hash.add(text.data(), text.size());
@@ -153,7 +154,8 @@ void load(const LoadRequest &request, RunRecord &record) {
   check_drift(drift, request);
 
   enter(record, Phase::shape);
-  Stage stage = stage_shape(plan, request, carried, record.id());
+  Stage stage = stage_shape(plan, request, carried, record.id(),
+                            [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); });
   std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);
   try {

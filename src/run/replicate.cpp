@@ -19,6 +19,8 @@
 #include "source/connect.hpp"
 #include "source/dump_child.hpp"
 #include "source/dump_file.hpp"
+#include "source/member_relations.hpp"
+#include "source/preflight_extensions.hpp"
 #include "source/preflight_locks.hpp"
 #include "source/read_catalog.hpp"
 #include "source/snapshot.hpp"
@@ -67,6 +69,12 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
     return dump_shape(source.server, source.catalog(), request.selection, source.snapshot.id, source.shape_sha256);
   });
   source.plan.sequences = read_sequences(*source.snapshot.holder, source.catalog());
+  if (request.extension_rows) read_member_rows(*source.snapshot.holder, source.catalog(), source.plan);
+  for (const std::string &remark : remarks_on_members(source.catalog(), request.extension_rows))
+    source.plan.remarks.push_back(remark);
+  source.plan.extension_versions = source.catalog().extension_versions;
+  source.plan.immutable_functions =
+      in_transaction([&] { return find_altered_functions(*source.snapshot.holder, source.catalog()); });
   source.plan.refreshes = source.catalog().refreshes;
   source.plan.source_settings = read_text_settings(*source.snapshot.holder);
   for (const SourceTable &table : source.catalog().tables) {
@@ -76,15 +84,38 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
   return source;
 }
 
-// Everything that decides what the copy holds, but the rows.
+// Rows that have been read already.
+class TextSource : public ByteSource {
+ public:
+  explicit TextSource(const std::string &text) : text_(text) {}
+  size_t read(char *buffer, size_t size) override {
+    size_t got = text_.copy(buffer, size, at_);
+    at_ += got;
+    return got;
+  }
+
+ private:
+  const std::string &text_;
+  size_t at_ = 0;
+};
+
+// Everything that decides what the copy holds, but the rows of its tables.
 std::string fingerprint(const Source &source, const ReplicateRequest &request) {
   std::string version = *query_value("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pagila_repl'");
   std::string text = "replicate " + version + (request.keep_owners ? " keep " : " skip ") +
                      source.catalog().system_identifier + " " + std::to_string(source.catalog().database_oid) + " " +
                      source.shape_sha256;
   for (const QualifiedName &view : source.plan.refreshes) text += " " + quote(view.schema, view.name);
+  for (const SequenceState &state : source.plan.member_sequences)
+    text += " " + quote(state.sequence.schema, state.sequence.name) + " " + std::to_string(state.value) +
+            (state.called ? " called" : "");
   Sha256 hash;
   hash.add(text.data(), text.size());
+  for (const PlannedRows &rows : source.plan.member_rows) {
+    std::string table = " " + quote(rows.table.schema, rows.table.name) + " " + std::to_string(rows.text.size()) + " ";
+    hash.add(table.data(), table.size());
+    hash.add(rows.text.data(), rows.text.size());
+  }
   return hash.hex();
 }
 
@@ -258,7 +289,8 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   check_drift(drift, request);
 
   enter(record, Phase::shape);
-  Stage stage = stage_shape(source.plan, request, carried, record.id());
+  Stage stage = stage_shape(source.plan, request, carried, record.id(),
+                            [](const PlannedRows &rows, RowsAs) { return std::make_unique<TextSource>(rows.text); });
   std::vector<ShapeStatement>().swap(source.plan.shape);  // done, and with many tables the largest part of the plan
   stage.vanished = removed;
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);

@@ -9,6 +9,7 @@ namespace pagila_repl {
 void take_settings(RunOptions &options) {
   options.swap_budget_ms = swap_budget_setting();
   options.analyze = analyze_setting();
+  options.extension_rows = extension_rows_setting();
   options.run_timeout_ms = run_timeout_setting();
   options.pg_dump = pg_dump_setting();
   options.disk_reserve_mb = disk_reserve_setting();

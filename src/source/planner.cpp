@@ -8,6 +8,7 @@
 #include "core/hidden_names.hpp"
 #include "core/utf8.hpp"
 #include "pg/boundary.hpp"
+#include "pg/extension_names.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "source/statement.hpp"
@@ -37,6 +38,12 @@ Place placed(Place place, const Error &error) {
 std::string described(const std::string &schema, const std::string &kind, const std::string &name) {
   if (!kind.empty()) return kind + " \"" + name + "\"";
   return name.empty() ? "schema \"" + schema + "\"" : "\"" + schema + "." + name + "\"";
+}
+
+std::vector<QualifiedName> targets_of(const Statement &what) {
+  std::vector<QualifiedName> targets = what.more_targets;
+  if (what.has_target) targets.push_back({what.schema, what.name});
+  return targets;
 }
 
 }  // namespace
@@ -164,7 +171,8 @@ void Planner::resolve(QualifiedName &name) const {
   if (!name.schema.empty()) return;
   for (const std::string &schema :
        session_.schemas_in_path([this](const std::string &candidate) { return exists(candidate); }))
-    if (is_replaced(schema) ? is_made({schema, name.name}) : is_there(schema, name.name)) {
+    if (is_replaced(schema) ? is_made({schema, name.name}) || is_of_extension(schema, name.name)
+                            : is_there(schema, name.name)) {
       name.schema = schema;
       return;
     }
@@ -214,7 +222,7 @@ void Planner::apply(const DumpSession::Settings &settings, const Place &place) {
     what.kind = Statement::Kind::setting;
     what.setting = name;
     what.setting_value = value;
-    plan_.shape.push_back({what, "SET " + name + " = " + value, place, {}});
+    plan_.shape.push_back({what, "SET " + name + " = " + value, place, {}, false});
   }
 }
 
@@ -269,6 +277,11 @@ void Planner::take_statement(DumpItem &item, Place place) {
 void Planner::take_shape(Statement what, const std::string &text, const Place &place) {
   using Kind = Statement::Kind;
   if ((what.removes || what.kind == Kind::drop) && take_removal(what, place)) return;
+  if (what.kind == Kind::extension) extension_schemas_.insert(what.schema);
+  bool may_be_member = false;
+  if (!what.creates || what.on_table)
+    for (const QualifiedName &name : targets_of(what))
+      may_be_member = may_be_member || (!name.name.empty() && !is_made(name));
   // What belongs to a table is made where the table is.
   if ((what.creates && !what.on_table) || what.kind == Kind::create_schema) use_schema(what.schema);
   note_made(what);
@@ -279,7 +292,7 @@ void Planner::take_shape(Statement what, const std::string &text, const Place &p
       what.type_schemas.push_back(schema);
   if (what.creates && !session_.role().empty())
     count("{object|objects} made under another session authorization or role, owned by the caller");
-  plan_.shape.push_back({what, text, place, session_.role()});
+  plan_.shape.push_back({what, text, place, session_.role(), may_be_member});
 }
 
 void Planner::note_made(const Statement &what) {
@@ -292,8 +305,7 @@ void Planner::note_made(const Statement &what) {
 
 // True if there is nothing to run: what the dump has not made, the run replaces as a whole.
 bool Planner::take_removal(const Statement &what, const Place &place) {
-  std::vector<QualifiedName> targets = what.more_targets;
-  if (what.has_target) targets.push_back({what.schema, what.name});
+  std::vector<QualifiedName> targets = targets_of(what);
   size_t made = 0;
   for (const QualifiedName &name : targets) made += name.name.empty() ? is_replaced(name.schema) : is_made(name);
   bool whole = what.kind == Statement::Kind::drop;
@@ -341,7 +353,9 @@ void Planner::check_dropped() const {
     });
   };
   for (const Dropped &dropped : dropped_) {
-    bool fine = dropped.global_kind.empty() ? is_replaced(dropped.schema) : makes(dropped);
+    bool fine = dropped.global_kind.empty()
+                    ? is_replaced(dropped.schema) || is_of_member({dropped.schema, dropped.name})
+                    : makes(dropped);
     if (!fine)
       throw Error("0A000",
                   "the dump drops " + described(dropped.schema, dropped.global_kind, dropped.name) +
@@ -384,10 +398,7 @@ PlannedRows Planner::rows_of(const DumpItem &item, const Place &place) const {
   rows.copy_statement = item.text;
   rows.encoding = pg_encoding_to_char(session_.encoding());
   rows.search_path = session_.present_path([this](const std::string &schema) { return exists(schema); });
-  if (tables_.count({rows.table.schema, rows.table.name}) == 0)
-    throw Error("42P01", "relation \"" + rows.table.schema + "." + rows.table.name + "\" does not exist",
-                "The dump holds rows for it, but has not created it before them.",
-                "Give the schema file first and the data file second.");
+  if (tables_.count({rows.table.schema, rows.table.name}) == 0) check_member_table(rows);
   return rows;
 }
 
@@ -431,9 +442,55 @@ void Planner::take_evaluated_rows(const DumpItem &item, const Place &place) {
 }
 
 void Planner::add_rows(PlannedRows rows) {
+  if (tables_.count({rows.table.schema, rows.table.name}) == 0) return plan_.member_rows.push_back(std::move(rows));
   plan_.total_rows += rows.block.rows;
   plan_.total_bytes += rows.block.bytes;
   plan_.rows.push_back(std::move(rows));
+}
+
+// What the dump has not created is a table of an extension that is here, or that the dump creates.
+void Planner::check_member_table(const PlannedRows &rows) const {
+  const QualifiedName &table = rows.table;
+  if (is_reserved(table.schema) ||
+      (!wants_missing_extension() && !is_relation_of_extension(table.schema, table.name, "rp")))
+    throw Error("42P01", "relation \"" + table.schema + "." + table.name + "\" does not exist",
+                "The dump holds rows for it, but has not created it before them.",
+                "Give the schema file first and the data file second.");
+}
+
+bool Planner::wants_missing_extension() const {
+  return std::any_of(plan_.shape.begin(), plan_.shape.end(), [](const ShapeStatement &statement) {
+    return statement.what.kind == Statement::Kind::extension && !is_extension(statement.what.name);
+  });
+}
+
+// Sequences of extensions that are here stay, as their tables do.
+void Planner::separate_member_sequences() {
+  bool may_come = wants_missing_extension();
+  auto is_member = [&](const SequenceState &state) {
+    const QualifiedName &name = state.sequence;
+    if (is_made(name) || is_reserved(name.schema)) return false;
+    return is_relation_of_extension(name.schema, name.name, "S") || (may_come && !is_replaced(name.schema));
+  };
+  auto first = std::stable_partition(plan_.sequences.begin(), plan_.sequences.end(),
+                                     [&](const SequenceState &state) { return !is_member(state); });
+  plan_.member_sequences.assign(first, plan_.sequences.end());
+  plan_.sequences.erase(first, plan_.sequences.end());
+}
+
+// Whether an object elsewhere is one of an extension, or of one that lacks it here.
+bool Planner::is_of_member(const QualifiedName &name) const {
+  if (name.name.empty()) return false;
+  if (is_of_extension(name.schema, name.name)) return true;
+  return (extension_schemas_.count(name.schema) > 0 || is_schema_with_extension(name.schema)) &&
+         !is_anything(name.schema, name.name);
+}
+
+bool Planner::is_about_members_elsewhere(const ShapeStatement &statement) const {
+  std::vector<QualifiedName> targets = targets_of(statement.what);
+  return statement.may_be_member && std::all_of(targets.begin(), targets.end(), [this](const QualifiedName &name) {
+           return !is_replaced(name.schema) && is_of_member(name);
+         });
 }
 
 void Planner::plan_types() {
@@ -474,17 +531,21 @@ void Planner::finish() {
     return about_them;
   };
   plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_types), plan_.shape.end());
+  auto about_member_elsewhere = [&](const ShapeStatement &statement) {
+    bool about_it = is_about_members_elsewhere(statement);
+    if (about_it) count(kAboutMembers);
+    return about_it;
+  };
+  plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_member_elsewhere), plan_.shape.end());
+  separate_member_sequences();
   for (const ShapeStatement &statement : plan_.shape) {
-    const Statement &what = statement.what;
-    std::vector<std::string> schemas;
-    if (what.has_target) schemas.push_back(what.schema);
-    for (const QualifiedName &name : what.more_targets) schemas.push_back(name.schema);
-    for (const std::string &schema : schemas)
-      if (!is_replaced(schema))
-        throw Error("0A000",
-                    "a statement of the dump is about schema \"" + schema + "\", in which the dump creates nothing",
-                    "A load may change only the schemas it replaces.",
-                    "Take the statement out of the file, or run it by hand before or after the load.")
+    for (const QualifiedName &target : targets_of(statement.what))
+      if (!is_replaced(target.schema))
+        throw Error(
+            "0A000",
+            "a statement of the dump is about schema \"" + target.schema + "\", in which the dump creates nothing",
+            "A load may change only the schemas it replaces.",
+            "Take the statement out of the file, or run it by hand before or after the load.")
             .within(statement.place.text());
   }
   check_dropped();

@@ -58,6 +58,11 @@ class Planner {
   void take_statement(DumpItem &item, Place place);
   void take_connect(const DumpItem &item, const Place &place);
   void take_rows(const DumpItem &item, Place place);
+  void check_member_table(const PlannedRows &rows) const;
+  void separate_member_sequences();
+  bool wants_missing_extension() const;
+  bool is_of_member(const QualifiedName &name) const;
+  bool is_about_members_elsewhere(const ShapeStatement &statement) const;
   void take_evaluated_rows(const DumpItem &item, const Place &place);
   void add_rows(PlannedRows rows);
   PlannedRows rows_of(const DumpItem &item, const Place &place) const;
@@ -98,6 +103,7 @@ class Planner {
     Place place;
   };
   std::vector<Dropped> dropped_;
+  std::set<std::string> extension_schemas_;  // that the dump wants extensions in
   std::map<std::string, int> passed_over_;
   BlockHash block_hash_;
   MemoryContext memory_;  // ends with the transaction

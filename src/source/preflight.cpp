@@ -11,6 +11,7 @@
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
 #include "source/pooler.hpp"
+#include "source/preflight_extensions.hpp"
 #include "source/preflight_locks.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
@@ -209,6 +210,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_for_distributed(source, catalog, found);
   found.add(catalog.findings);
   look_at_filtered_views(catalog, options.keep_owners, found);
+  found.add(find_missing_extensions(source, catalog));
   found.add(find_missing(source, catalog, options));
   return found.take();
 }

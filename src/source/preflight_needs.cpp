@@ -77,14 +77,9 @@ constexpr const char *kNeeds = R"(
    WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN ('a', 'r')
      AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 )
-SELECT 'extension', e.extname::text, e.extversion, n.nspname::text,
-       EXISTS (SELECT FROM in_use u JOIN member m USING (classid, objid) WHERE m.extension = e.oid)::text
-  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
- WHERE e.extname <> 'pagila_repl'
-UNION ALL
 -- Those of the server's own and those that come along, but not those of extensions.
-SELECT CASE WHEN l.oid < 16384 THEN 'collation' ELSE 'own collation' END, l.collname, l.collprovider::text,
-       n.nspname, COALESCE(l.collcollate, '')
+SELECT CASE WHEN l.oid < 16384 THEN 'collation' ELSE 'own collation' END, l.collname::text, l.collprovider::text,
+       n.nspname::text, COALESCE(l.collcollate, '')::text
   FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
  WHERE l.oid IN (SELECT objid FROM comes WHERE classid = 'pg_catalog.pg_collation'::pg_catalog.regclass)
     OR (l.oid < 16384
@@ -136,14 +131,12 @@ bool is_superuser() {
 
 class Needs {
  public:
-  Needs(Connection &source, const SourceCatalog &catalog)
-      : catalog_(catalog), schemas_(catalog.schemas.begin(), catalog.schemas.end()) {
+  Needs(Connection &source, const SourceCatalog &catalog) : catalog_(catalog) {
     for (const Row &row : source.query(std::string(kWantedRelations) + kWantedObjects + kNeeds,
                                        parameters_for({catalog.schemas, catalog.left_out})))
       needs_[text_in(row, 0)].push_back(row);
   }
 
-  void extensions();
   void collations();
   void roles(bool keep_owners);
   void tablespaces();
@@ -155,73 +148,13 @@ class Needs {
   std::vector<Finding> take() { return found_.take(); }
 
  private:
-  void extension(const std::string &name, const std::string &version, const std::string &schema, bool is_needed);
   void own_collation(const std::string &collation, const std::string &provider, const std::string &locale);
-  void missing_extension(const std::string &name, const std::string &schema);
   void owners();
-  void check_may_stay(const std::string &extension, const std::string &schema);
 
   const SourceCatalog &catalog_;
-  std::set<std::string> schemas_;
   std::map<std::string, std::vector<Row>> needs_;  // by kind
   Findings found_;
 };
-
-void Needs::extensions() {
-  for (const Row &row : needs_["extension"])
-    extension(text_in(row, 1), text_in(row, 2), text_in(row, 3), flag_in(row, 4));
-  found_.else_ok("extension", "all extensions that are needed are here");
-}
-
-// A copy of everything brings extensions that nothing needs, too.
-void Needs::extension(const std::string &name, const std::string &version, const std::string &schema, bool is_needed) {
-  if (!is_needed && !catalog_.everything && schemas_.count(schema) == 0) return;
-  std::vector<Row> here = query(
-      R"(SELECT e.extversion, n.nspname, e.extrelocatable FROM pg_catalog.pg_extension e
-                JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = $1)",
-      {name});
-  if (here.empty()) return missing_extension(name, schema);
-  if (is_needed && here[0][1] != schema)
-    found_.error(
-        "extension", "42704",
-        "extension \"" + name + "\" is in schema \"" + schema + "\" on the source and in \"" + *here[0][1] + "\" here",
-        "Move it with ALTER EXTENSION " + quote(name) + " SET SCHEMA " + quote(schema) + ".");
-  if (here[0][2] != "t") check_may_stay(name, *here[0][1]);
-  if (here[0][0] != version)
-    found_.warning("extension",
-                   "extension \"" + name + "\" has version " + version + " on the source and " + *here[0][0] + " here");
-}
-
-// The shape may create it only inside of what is replaced: anywhere else it would stay if the run failed.
-void Needs::missing_extension(const std::string &name, const std::string &schema) {
-  std::string message = "extension \"" + name + "\" does not exist here";
-  std::vector<Row> available = query(
-      R"(SELECT pg_catalog.bool_or(v.trusted),
-                pg_catalog.bool_or(v.relocatable) FILTER (WHERE v.version OPERATOR(pg_catalog.=) e.default_version)
-           FROM pg_catalog.pg_available_extensions e
-                JOIN pg_catalog.pg_available_extension_versions v USING (name) WHERE e.name = $1 GROUP BY e.name)",
-      {name});
-  if (available.empty())
-    found_.error("extension", "42704", message + " and is not installed", "Install its files and create it.");
-  else if (schemas_.count(schema) == 0)
-    found_.error("extension", "42704", message,
-                 "Create it with CREATE EXTENSION " + quote(name) + " SCHEMA " + quote(schema) + ".");
-  else if (available[0][0] != "t" && !is_superuser())
-    found_.error("extension", "42501", message + ", and the role may not create it",
-                 "Let a superuser create it with CREATE EXTENSION " + quote(name) + " SCHEMA " + quote(schema) + ".");
-  else if (available[0][1] != "t")
-    check_may_stay(name, schema);
-  else
-    found_.warning("extension", message + "; the run creates it in schema \"" + schema + "\"");
-}
-
-// A schema is replaced by another one, to which the extension would have to be moved.
-void Needs::check_may_stay(const std::string &extension, const std::string &schema) {
-  if (schemas_.count(schema) > 0)
-    found_.error("extension", "0A000",
-                 "extension \"" + extension + "\" cannot be moved, and its schema \"" + schema + "\" is to be replaced",
-                 "Create it in a schema of its own, on the source too.");
-}
 
 void Needs::collations() {
   constexpr const char *kHere = R"(
@@ -394,7 +327,6 @@ void Needs::superusers() {
 
 std::vector<Finding> find_missing(Connection &source, const SourceCatalog &catalog, const RunOptions &options) {
   Needs needs(source, catalog);
-  needs.extensions();
   needs.collations();
   needs.roles(options.keep_owners);
   needs.tablespaces();

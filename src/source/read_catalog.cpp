@@ -11,6 +11,7 @@
 #include "source/binary_copy.hpp"
 #include "source/left_out.hpp"
 #include "source/lock_timeout.hpp"
+#include "source/member_relations.hpp"
 #include "source/routing.hpp"
 #include "source/selection.hpp"
 
@@ -177,6 +178,12 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   for (const Row &row : query((std::string(kFilteredViews) + kFiltered).c_str()))
     catalog.filtered.push_back({name_in(row, 0), text_in(row, 2), flag_in(row, 3)});
   for (const QualifiedName &name : query.names(kLocked)) catalog.lock_order.push_back(quote(name.schema, name.name));
+  catalog.members = find_member_relations(source, wanted, selection);
+  for (const MemberRelation &member : catalog.members)
+    if (!member.is_sequence && member.refused_because.empty())
+      catalog.lock_order.push_back(quote(member.name.schema, member.name.name));
+  for (const Row &row : source.query("SELECT extname, extversion FROM pg_catalog.pg_extension"))
+    catalog.extension_versions[text_in(row, 0)] = text_in(row, 1);
   catalog.signature = optional_text_in(only_row(query(kSignature)), 0);
   catalog.remarks = left_out_of_any_run(source, wanted);
   catalog.findings = what_cannot_be_copied(source, selection, catalog);

@@ -32,9 +32,7 @@ struct Fill {
   const PlannedRows *rows;
   Oid table, root;
   bool through_root;
-  std::vector<std::string> columns;
-  std::vector<bool> left_out;  // which values of an INSERT are none of the columns'
-  bool is_evaluated;           // by the server: its values are not what COPY would make of them
+  InsertColumns columns;
 };
 
 // Fills that share a transaction: FREEZE needs the table truncated in it.
@@ -69,48 +67,30 @@ class Telltale {
 };
 
 // COPY takes no empty list of columns for none, and fills none but those that it is given: one gets its default from us.
-void keep_a_default(Fill &fill, const std::vector<std::string> &listed) {
+void keep_a_default(InsertColumns &columns, const PlannedRows &rows, Oid table,
+                    const std::vector<std::string> &listed) {
   std::vector<std::string> plain;
   for (const Row &row : query(
            R"(SELECT attname FROM pg_catalog.pg_attribute
                WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum)",
-           {std::to_string(fill.table)}))
+           {std::to_string(table)}))
     plain.push_back(*row[0]);
   if (plain.empty()) return;
-  fill.is_evaluated = true;
+  columns.are_evaluated = true;
   // DEFAULT VALUES tells of no column.
-  if (fill.left_out.empty()) {
-    fill.columns = {plain[0]};
+  if (columns.left_out.empty()) {
+    columns.names = {plain[0]};
     return;
   }
-  for (size_t i = 0; i < fill.left_out.size(); i++) {
+  for (size_t i = 0; i < columns.left_out.size(); i++) {
     if (std::find(plain.begin(), plain.end(), listed[i]) == plain.end()) continue;
-    fill.left_out[i] = false;
-    fill.columns = {listed[i]};
+    columns.left_out[i] = false;
+    columns.names = {listed[i]};
     return;
   }
   throw Error("0A000", "a dump may not contain INSERT of nothing but the defaults of generated columns", {},
               "Write INSERT ... DEFAULT VALUES.")
-      .within(fill.rows->place.text());
-}
-
-// The columns of an INSERT's values: those listed, else all of the table's, less those that are DEFAULT in every row.
-void find_insert_columns(Fill &fill) {
-  const RowBlock &block = fill.rows->block;
-  std::vector<std::string> all = fill.rows->columns;
-  if (all.empty())
-    for (const Row &row : query(
-             R"(SELECT attname FROM pg_catalog.pg_attribute
-                 WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
-             {std::to_string(fill.table)}))
-      all.push_back(*row[0]);
-  // Fewer values than columns leave out the last ones.
-  if (!block.is_default.empty() && all.size() > block.is_default.size()) all.resize(block.is_default.size());
-  if (all.size() < block.is_default.size()) throw Error("42601", "INSERT has more expressions than target columns");
-  fill.left_out = block.is_default;
-  for (size_t i = 0; i < block.is_default.size(); i++)
-    if (!block.is_default[i]) fill.columns.push_back(all[i]);
-  if (fill.columns.empty()) keep_a_default(fill, all);
+      .within(rows.place.text());
 }
 
 // Whether the server takes each kind of literal that is in these columns for what COPY makes of it. It gives 1.5 the type
@@ -140,6 +120,32 @@ bool are_taken_as_copy(const PlannedRows &rows, Oid table, const std::vector<std
   return true;
 }
 
+}  // namespace
+
+InsertColumns insert_columns(const PlannedRows &rows, Oid table) {
+  const RowBlock &block = rows.block;
+  InsertColumns columns;
+  columns.are_evaluated = block.has_expressions;
+  std::vector<std::string> all = rows.columns;
+  if (all.empty())
+    for (const Row &row : query(
+             R"(SELECT attname FROM pg_catalog.pg_attribute
+                 WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
+             {std::to_string(table)}))
+      all.push_back(*row[0]);
+  // Fewer values than columns leave out the last ones.
+  if (!block.is_default.empty() && all.size() > block.is_default.size()) all.resize(block.is_default.size());
+  if (all.size() < block.is_default.size()) throw Error("42601", "INSERT has more expressions than target columns");
+  columns.left_out = block.is_default;
+  for (size_t i = 0; i < block.is_default.size(); i++)
+    if (!block.is_default[i]) columns.names.push_back(all[i]);
+  if (columns.names.empty()) keep_a_default(columns, rows, table, all);
+  if (!columns.are_evaluated) columns.are_evaluated = !are_taken_as_copy(rows, table, columns.names);
+  return columns;
+}
+
+namespace {
+
 Fill resolve(const PlannedRows &rows, const Stage &stage) {
   std::vector<Row> found = query(
       R"(SELECT c.oid, COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)::oid, c.relkind = 'p'
@@ -152,12 +158,8 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
             static_cast<Oid>(std::stoul(*found[0][0])),
             static_cast<Oid>(std::stoul(*found[0][1])),
             *found[0][2] == "t",
-            {},
-            {},
-            rows.block.has_expressions};
-  if (rows.block.form != RowBlock::Form::insert) return fill;
-  find_insert_columns(fill);
-  if (!fill.is_evaluated) fill.is_evaluated = !are_taken_as_copy(rows, fill.table, fill.columns);
+            {}};
+  if (rows.block.form == RowBlock::Form::insert) fill.columns = insert_columns(rows, fill.table);
   return fill;
 }
 
@@ -167,7 +169,7 @@ std::vector<std::string> used_defaults(const std::vector<Fill> &fills) {
   for (const Fill &fill : fills) {
     const PlannedRows &rows = *fill.rows;
     bool is_copy = rows.block.form == RowBlock::Form::copy;
-    std::vector<std::string> columns = is_copy ? columns_of_copy(rows.copy_statement) : fill.columns;
+    std::vector<std::string> columns = is_copy ? columns_of_copy(rows.copy_statement) : fill.columns.names;
     if (!is_copy || !columns.empty()) lists.insert({fill.table, columns});
   }
   std::vector<std::string> defaults;
@@ -246,12 +248,13 @@ Error placed_at(uint64_t line, const Error &error, const Fill &fill) {
 
 uint64_t fill_one(const Fill &fill, const OpenRows &open_rows, Telltale &telltale) {
   const PlannedRows &rows = *fill.rows;
-  CopyOrder order{fill.table, rows.copy_statement, fill.columns, rows.encoding, fill.through_root};
-  std::unique_ptr<ByteSource> stream = open_rows(rows, fill.is_evaluated ? RowsAs::statements : RowsAs::copy_text);
+  CopyOrder order{fill.table, rows.copy_statement, fill.columns.names, rows.encoding, fill.through_root};
+  std::unique_ptr<ByteSource> stream =
+      open_rows(rows, fill.columns.are_evaluated ? RowsAs::statements : RowsAs::copy_text);
   EvaluatedRows *evaluated = nullptr;
-  if (fill.is_evaluated) {
+  if (fill.columns.are_evaluated) {
     order.encoding = guarded([] { return GetDatabaseEncodingName(); });
-    evaluated = new EvaluatedRows(std::move(stream), rows, fill.table, fill.left_out);
+    evaluated = new EvaluatedRows(std::move(stream), rows, fill.table, fill.columns.left_out);
     stream.reset(evaluated);
   }
   DiskReserve reserve;
@@ -304,7 +307,7 @@ ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRow
   // Expressions name objects as they will be seen.
   bool real_names = stage.runs_own_code;
   for (const FillGroup &group : groups)
-    for (const Fill &fill : group.fills) real_names = real_names || fill.is_evaluated;
+    for (const Fill &fill : group.fills) real_names = real_names || fill.columns.are_evaluated;
   in_steps(stage, real_names, [&](const RunStep &run) {
     for (const FillGroup &group : groups) {
       run([&] { fill_group(group, open_rows, record, telltale, expected); });

@@ -15,6 +15,7 @@
 #include "target/content.hpp"
 #include "target/definitions.hpp"
 #include "target/dependents.hpp"
+#include "target/member_rows.hpp"
 #include "target/schema_properties.hpp"
 
 extern "C" {
@@ -139,8 +140,12 @@ SELECT $1::bigint, $2, c.relid, c.is_sequence, NULLIF(c.state, ''), NULLIF(c.has
   for (const StagedSchema &schema : stage.schemas) {
     std::vector<std::string> relations, sequences, states, contents;
     for (
+        // What an extension has brought is its own.
         const Row &row : query(
-            "SELECT oid, relkind = 'S' FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relkind IN ('r', 'S')",
+            R"(SELECT c.oid, c.relkind = 'S' FROM pg_catalog.pg_class c
+                WHERE c.relnamespace = $1::oid AND c.relkind IN ('r', 'S')
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                                   WHERE e.classid = c.tableoid AND e.objid = c.oid AND e.deptype = 'e'))",
             {std::to_string(schema.stage_oid)})) {
       Oid relation = static_cast<Oid>(std::stoul(*row[0]));
       auto hash = hashes.find(relation);
@@ -285,6 +290,7 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
   std::string names = array_literal(schemas);
   find_changed_objects(array_literal(oids), names, drift);
   find_changed_content(schemas, drift);
+  for (const std::string &change : changed_member_rows(schemas)) drift.modified.push_back(change);
   find_dependents(oids, carried, drift);
   find_subscribed(oids, drift);
   return drift;
@@ -438,7 +444,7 @@ void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage
 void forget_replaced_copies() {
   in_transaction([&] {
     as_extension_owner([&] {
-      for (const char *table : {"managed_object", "managed_content"})
+      for (const char *table : {"managed_object", "managed_content", "member_row"})
         execute(
             std::string("DELETE FROM pagila_repl.") + table +
             " m WHERE NOT EXISTS (SELECT FROM pagila_repl.copy c WHERE c.run_id = m.run_id)"

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/counted.hpp"
 #include "pg/fault.hpp"
 #include "pg/function_guard.hpp"
 #include "pg/spi.hpp"
@@ -29,6 +30,7 @@
 #include "target/manifest.hpp"
 #include "target/outward_keys.hpp"
 #include "target/outward_rows.hpp"
+#include "target/permitted.hpp"
 #include "target/staged_rows.hpp"
 
 extern "C" {
@@ -158,12 +160,41 @@ void swap_names(const Stage &stage) {
     execute("ALTER SCHEMA " + quote(schema.stage) + " RENAME TO " + quote(schema.name));
     give_rights(schema.stage_oid, schema.rights);
     if (schema.live_oid == InvalidOid) continue;
-    // Relations among the members are locked against readers from here on.
     move_extension_parts(extension_parts_in(schema.live_oid), schema.live_oid, schema.stage_oid);
     move_types(stage.carried, schema.name, schema.live_oid, schema.stage_oid);
   }
   for (const StagedSchema &schema : stage.vanished)
     execute("ALTER SCHEMA " + quote(schema.name) + " RENAME TO " + quote(schema.old));
+}
+
+std::string grant_in_subtransaction(const ShapeStatement &statement) {
+  std::string why;
+  in_subtransaction([&] { why = make_grant(statement); });
+  return why;
+}
+
+// About objects of extensions that have stayed.
+std::string run_later_statements(const Stage &stage) {
+  std::map<std::string, int> skipped;
+  for (const auto &[statement, search_path] : stage.later) {
+    std::string why;
+    set_local("search_path", search_path);
+    try {
+      if (statement.what.kind == Statement::Kind::grant)
+        why = grant_in_subtransaction(statement);
+      else if (!run_if_permitted(statement.text))
+        why = "{comment|comments} on extensions skipped, the caller may not set {it|them}";
+    } catch (const Error &error) {
+      // Such as a column that the table of this version lacks.
+      if (error.sqlstate.compare(0, 2, "42") != 0) throw;
+      why = "{statement|statements} about what the extensions here do not have left out";
+    }
+    if (!why.empty()) skipped[why]++;
+  }
+  set_local("search_path", "pg_catalog, pg_temp");
+  std::string remarks;
+  for (const auto &[what, times] : skipped) remarks += "; " + counted(static_cast<uint64_t>(times), what);
+  return remarks;
 }
 
 // The statements above know schemas by name; what they have renamed is known by OID.
@@ -224,6 +255,7 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   rows.hold();
   check_staged_rows(stage);
   hold_definitions_referred_to(stage.live_oids());
+  std::string members = merge_member_rows(stage.members, record.id());
   HeldStill held = hold_still(seen, stage, locks);
   record_swap(stage, seen, held.moment_text, record.id());
   // Under the names that it was found by.
@@ -231,16 +263,18 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   std::vector<std::string> keys = outward_keys(stage);
   switch_on(triggers_elsewhere(keys));
   swap_names(stage);
+  members += run_later_statements(stage);
   // What is replaced has no say any more in what becomes of rows elsewhere.
   switch_off_keys_out_of(stage.live_oids());
   check_swapped(stage);
   flush_own_wal();
   PR_FAULT("held_still");
   locks.shut_out_readers();
-  record.succeeded(message + lost);
+  record.succeeded(message + members + lost);
   PR_FAULT("publish");
   check_keys_are_on(keys);
   check_no_changes_since(held.moment, held.inside, held.wal_position);
+  advance_member_sequences(stage.members);
 }
 
 }  // namespace

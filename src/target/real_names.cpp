@@ -8,14 +8,22 @@ namespace pagila_repl {
 
 namespace {
 
-// True if a function written in the dump is called by a constraint, a column's expression, an index, a statistics object, a
+// True if a function written in the dump, or one of any language of an extension that the run has made and that knows the name of
+// its schema, is called by a constraint, a column's expression, an index, a statistics object, a
 // domain or an operator.
-bool calls_own_functions(const std::string &schemas) {
+bool calls_own_functions(const std::string &schemas, const std::string &made_extensions) {
   return query_value(
              R"(SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
                      JOIN pg_catalog.pg_language l ON l.oid = p.prolang
                 WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.pronamespace = ANY ($1::oid[])
-                  AND l.lanname NOT IN ('c', 'internal')
+                  AND (l.lanname NOT IN ('c', 'internal')
+                       OR d.classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,
+                                        'pg_catalog.pg_attrdef'::pg_catalog.regclass,
+                                        'pg_catalog.pg_class'::pg_catalog.regclass,
+                                        'pg_catalog.pg_statistic_ext'::pg_catalog.regclass)
+                          AND EXISTS (SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e ON e.oid = m.refobjid
+                                       WHERE m.classid = p.tableoid AND m.objid = p.oid AND m.deptype = 'e'
+                                         AND e.oid = ANY ($2::oid[]) AND NOT e.extrelocatable))
                   AND d.classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,
                                     'pg_catalog.pg_attrdef'::pg_catalog.regclass,
                                     'pg_catalog.pg_class'::pg_catalog.regclass,
@@ -25,7 +33,7 @@ bool calls_own_functions(const std::string &schemas) {
                                     'pg_catalog.pg_statistic_ext'::pg_catalog.regclass,
                                     'pg_catalog.pg_cast'::pg_catalog.regclass)
                 LIMIT 1)",
-             {schemas})
+             {schemas, made_extensions})
       .has_value();
 }
 
@@ -53,9 +61,11 @@ bool holds_names(const std::string &schemas) {
 
 }  // namespace
 
-bool needs_real_names(const std::vector<std::string> &stage_oids) {
+bool needs_real_names(const std::vector<std::string> &stage_oids, const std::vector<Oid> &made_extensions) {
   std::string schemas = array_literal(stage_oids);
-  return calls_own_functions(schemas) || holds_names(schemas);
+  std::vector<std::string> made;
+  for (Oid extension : made_extensions) made.push_back(std::to_string(extension));
+  return calls_own_functions(schemas, array_literal(made)) || holds_names(schemas);
 }
 
 }  // namespace pagila_repl

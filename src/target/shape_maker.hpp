@@ -31,6 +31,11 @@ class ShapeMaker {
   // What was skipped, and how often.
   std::vector<std::string> remarks() const;
 
+  // About objects that stay, so not before the copy is published.
+  const std::vector<LaterStatement> &later() const { return later_; }
+  const std::vector<Oid> &made_extensions() const { return made_extensions_; }
+  const std::vector<std::string> &missing_extensions() const { return missing_extensions_; }
+
  private:
   void make(const ShapeStatement &statement);
   void make_unless_held_back(const ShapeStatement &statement);
@@ -39,6 +44,12 @@ class ShapeMaker {
   void make_owned_later();
   bool is_owner_already(const ShapeStatement &statement) const;
   void make_extension(const Statement &what, const std::string &text);
+  void make_immutable(const FunctionAddress &function);
+  std::string hint_at_missing() const;
+  void leave_out_extension(const Statement &what, const std::string &why);
+  std::string version_clause(const std::string &extension) const;
+  void comment_on_extension(const ShapeStatement &statement);
+  bool is_done_about_member(const ShapeStatement &statement);
   void check_global(const Statement &what) const;
 
   const LoadPlan &plan_;
@@ -54,6 +65,10 @@ class ShapeMaker {
     std::string search_path;
   };
   std::vector<Owner> owners_;  // that could not be set yet
+  std::vector<std::string> remarks_;
+  std::vector<LaterStatement> later_;
+  std::vector<Oid> made_extensions_;
+  std::vector<std::string> missing_extensions_;
 };
 
 }  // namespace pagila_repl

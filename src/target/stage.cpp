@@ -253,14 +253,6 @@ void check_may_replace(const std::vector<std::string> &schemas) {
       throw Error("42501", "must be owner of schema \"" + *row[0] + "\"", "A run replaces the schema as a whole.",
                   "Run it as a role that owns the schema.");
   check_no_schema_of_extension(schemas);
-  std::vector<Row> fixed = query(
-      R"(SELECT pg_catalog.string_agg(pg_catalog.format('"%s" in schema "%s"', e.extname, n.nspname), ', ' ORDER BY 1)
-           FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-          WHERE n.nspname = ANY ($1::text[]) AND NOT e.extrelocatable)",
-      {array_literal(schemas)});
-  if (fixed[0][0])
-    throw Error("0A000", "extensions in the schemas to replace cannot be moved",
-                "Not relocatable: " + *fixed[0][0] + ".", "Create them in a schema of their own.");
 }
 
 void check_removable(const StagedSchema &schema) {
@@ -296,7 +288,9 @@ void under_real_names(const Stage &stage, const std::function<void()> &work) {
       if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
     }
   });
+  lend_member_rows(stage.members);
   work();
+  take_back_member_rows(stage.members);
   for (const StagedSchema &schema : stage.schemas) {
     move_back(schema, stage.carried, moved);
     close_to_others(schema);
@@ -332,9 +326,24 @@ void in_steps(const Stage &stage, bool real_names, const std::function<void(cons
 
 namespace {
 
+// Extensions in the schemas that neither the dump nor the source has stay, which is not what they say.
+void remark_on_other_extensions(Stage &stage, const LoadPlan &plan, const MovedParts &moved) {
+  std::vector<std::string> wanted, there;
+  for (const ShapeStatement &statement : plan.shape)
+    if (statement.what.kind == Statement::Kind::extension) wanted.push_back(statement.what.name);
+  for (const auto &[schema, parts] : moved)
+    for (Oid extension : parts.extensions) there.push_back(to_text(extension));
+  for (const Row &row : query(
+           R"(SELECT extname FROM pg_catalog.pg_extension
+               WHERE oid = ANY ($1::oid[]) AND extname <> ALL ($2::text[]) ORDER BY 1)",
+           {array_literal(there), array_literal(wanted)}))
+    stage.remarks.push_back("extension \"" + *row[0] + "\" stays, " +
+                            (plan.files.empty() ? "which is only here" : "of which the dump says nothing"));
+}
+
 // Returns statements that are still to be run.
 std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options,
-                                           int64_t run_id) {
+                                           int64_t run_id, const OpenRows &open_rows) {
   // What the server says of the statements is not news to the caller; errors come anyway.
   set_local("client_min_messages", "warning");
   stage.schemas = name_schemas(plan, run_id);
@@ -342,6 +351,8 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   MovedParts moved;
   std::vector<HeldBackKeys::Held> held_back;
   std::optional<LockRelief> relief;
+  std::vector<Oid> made_extensions;
+  bool may_be_missing = false;
   without_default_privileges([&] {
     for (StagedSchema &schema : stage.schemas) {
       take_place_of_live(schema);
@@ -355,9 +366,13 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
     ShapeMaker maker(plan, options, stage);
     maker.make();
     stage.remarks = maker.remarks();
+    stage.later = maker.later();
+    made_extensions = maker.made_extensions();
+    may_be_missing = !maker.missing_extensions().empty();
     held_back = maker.held_back();
   });
   remark_on_default_privileges(plan, stage);
+  remark_on_other_extensions(stage, plan, moved);
   check_nothing_outside(stage.stage_oids());
   check_made_inside(stage.stage_oids());
   check_foreign_code(stage.stage_oids(), stage.carried);
@@ -366,7 +381,12 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   set_local("default_tablespace", "");
   set_local("standard_conforming_strings", "on");
   carry_defaults(plan, stage.schemas, false);
-  stage.runs_own_code = needs_real_names(stage.stage_oids());
+  MemberPlaces places{run_id, stage_name(run_id, plan.schemas.size() + 1, random_number()), plan.schemas,
+                      made_extensions, may_be_missing};
+  stage.members = hold_member_rows(plan, options, places, open_rows, stage.remarks);
+  set_local("search_path", "pg_catalog, pg_temp");
+  stage.runs_own_code =
+      needs_real_names(stage.stage_oids(), made_extensions) || reads_pending_rows(stage.members, stage.stage_oids());
   lift_row_security(stage);
   // The definitions are printed with the names that hold when they are run again.
   if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
@@ -416,7 +436,7 @@ void try_held_back(Stage &stage, const std::vector<HeldBackKeys::Held> &statemen
 }  // namespace
 
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
-                  int64_t run_id) {
+                  int64_t run_id, const OpenRows &open_rows) {
   Stage made;
   std::vector<HeldBackKeys::Held> held_back;
   in_transaction([&] {
@@ -424,7 +444,7 @@ Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::ve
       Stage stage;
       stage.lock_budget_ms = options.swap_budget_ms;
       stage.carried = carried;
-      held_back = make_shape(stage, plan, options, run_id);
+      held_back = make_shape(stage, plan, options, run_id, open_rows);
       made = std::move(stage);
     });
   });

@@ -10,6 +10,7 @@
 #include "core/run_options.hpp"
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
+#include "target/member_rows.hpp"
 #include "target/schema_properties.hpp"
 #include "target/strip.hpp"
 
@@ -31,12 +32,20 @@ struct NotedRows {
   std::string state, moment;
 };
 
+// A statement about what stays, and the search_path that it was written for.
+struct LaterStatement {
+  ShapeStatement statement;
+  std::string search_path;
+};
+
 struct Stage {
   int lock_budget_ms = 0;  // how long the run waits for locks of others in one go
   std::vector<StagedSchema> schemas;
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
+  MemberRows members;                  // rows for tables of extensions, which stay
+  std::vector<LaterStatement> later;   // about objects that stay: run when the copy is published
   std::vector<Oid> secured;            // tables whose row-level security is off until the copy is complete
   std::vector<FilteredView> filtered;  // materialized views that their owners would fill through it
   std::vector<std::string> remarks;    // what was skipped
@@ -52,8 +61,7 @@ struct Stage {
   const StagedSchema &of(const std::string &schema) const;
 };
 
-// Checks that the session's role may replace the schemas and that every extension in them may be moved. Throws 42501,
-// 0A000. Needs a transaction.
+// Checks that the session's role may replace the schemas. Throws 42501. Needs a transaction.
 void check_may_replace(const std::vector<std::string> &schemas);
 
 // The name that a schema of the stage, or any other, will be seen by.
@@ -70,7 +78,7 @@ void check_parts_are_there(const Stage &stage);
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
-                  int64_t run_id);
+                  int64_t run_id, const OpenRows &open_rows);
 // How many locks the transaction holds in the end that does all steps under the real names.
 int64_t locks_under_real_names(const Stage &stage);
 // Live schemas that publishing is to remove, for Stage::vanished, beside so many that are staged, each checked as below. Needs a

@@ -445,9 +445,11 @@ rejects(row => 'M41', what => 'an object in a schema of the server',
 loads(row => 'M42', what => 'an extension that is there', gives => [ [ $items, '' ] ],
     with_statement("CREATE EXTENSION IF NOT EXISTS plpgsql WITH SCHEMA pg_catalog;\n",
         "COMMENT ON EXTENSION plpgsql IS 'x';\n"));
-rejects(row => 'M42', what => 'an extension that is not', state => '42704', line => $after_shape,
-    says => qr/HINT:.*CREATE EXTENSION/,
+loads(row => 'M42', what => 'an extension that is not, and that nothing needs', gives => [ [ $items, '' ] ],
     with_statement("CREATE EXTENSION IF NOT EXISTS no_such_extension WITH SCHEMA pg_catalog;\n"));
+rejects(row => 'M42', what => 'an extension that is not, and that something needs', state => '42704',
+    says => qr/HINT:.*CREATE EXTENSION/, line => $after_shape + 1,
+    with_statement("CREATE EXTENSION IF NOT EXISTS no_such_extension WITH SCHEMA pg_catalog;\nCREATE TABLE shop.needs (it public.no_such_type);\n"));
 my $owned = "ALTER TABLE shop.item OWNER TO nobody_of_this_name;\n";
 my $message = q{SELECT message ~ 'owners? skipped' FROM pagila_repl.run ORDER BY run_id DESC LIMIT 1};
 my $owner = q{SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'shop.item'::regclass};
