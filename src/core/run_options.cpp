@@ -10,8 +10,8 @@ void pack(Packer &out, const RunOptions &options) {
       .put(options.keep_owners)
       .put(options.replace_others)
       .put(options.analyze)
-      .put(options.refuse_old_libpq);
-  out.put(options.extension_rows);
+      .put(options.refuse_old_libpq)
+      .put(options.extension_rows);
   out.put_number(options.swap_budget_ms);
   out.put_number(options.run_timeout_ms)
       .put(options.pg_dump)

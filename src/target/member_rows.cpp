@@ -20,8 +20,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
 // What a block of rows is for.
 struct Target {
   Oid oid = InvalidOid;

@@ -12,12 +12,6 @@ extern "C" {
 
 namespace pagila_repl {
 
-namespace {
-
-Oid to_oid(const Value &value) { return static_cast<Oid>(std::stoul(*value)); }
-
-}  // namespace
-
 //
 // SQL about a table t and the rows h that it is to hold
 //

@@ -19,8 +19,6 @@ namespace pagila_repl {
 
 namespace {
 
-Oid to_oid(const Value &value) { return value ? static_cast<Oid>(std::stoul(*value)) : InvalidOid; }
-
 }  // namespace
 
 Error placed(const Error &error, const ShapeStatement &statement) {
