@@ -396,12 +396,24 @@ bool has_changed_rows(const std::vector<std::string> &state, const std::string &
   return has_other_rows(static_cast<Oid>(std::stoul(state[1])), {state.begin() + 3, state.end()}, moment);
 }
 
+// What an extension has in a replaced schema is in the new one now.
+bool has_moved_on(const std::string &relation, const std::string &schema_oids) {
+  return !query(R"(SELECT FROM pg_catalog.pg_class c
+                    WHERE oid = $1::oid AND relnamespace <> ALL ($2::oid[])
+                      AND EXISTS (SELECT FROM pg_catalog.pg_depend d
+                                   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+                                     AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'))",
+                {relation, schema_oids})
+              .empty();
+}
+
 }  // namespace
 
 LaterChanges later_changes(const std::vector<std::string> &schema_oids, const std::vector<std::string> &states,
                            const std::string &moment) {
   LaterChanges changes;
   std::set<std::string> then(states.begin(), states.end()), objects_now;
+  std::string oids = array_literal(schema_oids);
   for (const auto &[schema, definitions] : definitions_by_schema(schema_oids))
     for (const std::string &definition : definitions) {
       std::vector<std::string> words = words_of(definition);
@@ -411,6 +423,7 @@ LaterChanges later_changes(const std::vector<std::string> &schema_oids, const st
     }
   for (const std::string &state : then) {
     std::vector<std::string> words = words_of(state);
+    if ((words[0] == "sequence" || words[0] == "table") && has_moved_on(words[1], oids)) continue;
     if (words[0] == "sequence") {
       std::optional<std::string> now = sequence_state(static_cast<Oid>(std::stoul(words[1])));
       if (now && *now != words[2]) changes.lost.push_back(described_relation(words[1]) + " advanced");

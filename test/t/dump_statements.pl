@@ -362,10 +362,10 @@ refused('rows of different lengths', "CREATE TABLE t (x int);\nINSERT INTO t VAL
     my $db = fresh();
     $node->safe_psql($db, q{CREATE SCHEMA lent AUTHORIZATION helper; GRANT USAGE ON SCHEMA lent TO PUBLIC; SET ROLE helper;
       CREATE TABLE lent.seen (who text); CREATE FUNCTION lent.trap() RETURNS text LANGUAGE sql AS $$ SELECT current_user::text $$;
-      CREATE OPERATOR lent.+++ (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_catalog.textcat);
+      CREATE OPERATOR lent.## (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_catalog.textcat);
       CREATE DOMAIN lent.shown AS text CHECK (set_config('my.seen', VALUE, false) <> '');
       CREATE FUNCTION lent.upper(character varying) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN current_user; END $$});
-    for my $value ("'a'::text OPERATOR(lent.+++) 'b'", "'a' +++ 'b'", "'a'::lent.shown", "lower('A')::shown", 'lent.trap()', "lent.upper('x')", "upper('x'::character varying)") {
+    for my $value ("'a'::text OPERATOR(lent.##) 'b'", "'a' ## 'b'", "'a'::lent.shown", "lower('A')::shown", 'lent.trap()', "lent.upper('x')", "upper('x'::character varying)") {
         my ($out, $err) = run_sql($node, load_sql(write_file("$dir/trap.sql", "CREATE SCHEMA s;\nCREATE TABLE s.t (x text);\nSET search_path = lent, s;\nINSERT INTO s.t VALUES ($value);\n")), db => $db);
         is(sqlstate_of($err), '42501', "$value of another role is not called") or diag "$out$err";
         no_residue($node, $value, db => $db);

@@ -50,3 +50,4 @@ CREATE TABLE public."table beside" (a bytea DEFAULT public.gen_random_bytes(8), 
 INSERT INTO public."table beside" VALUES ('x', 1);
 CREATE VIEW public.hashes AS SELECT public.digest(a, 'sha256') FROM public."table beside";
 CREATE TRIGGER manage_lo BEFORE UPDATE OR DELETE ON public."table beside" FOR EACH ROW EXECUTE FUNCTION public.lo_manage(b);
+COMMENT ON EXTENSION hstore IS 'other words';

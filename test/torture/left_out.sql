@@ -21,7 +21,6 @@ COMMENT ON SERVER torture_remote IS 'remote';
 COMMENT ON FOREIGN DATA WRAPPER "torture wrapper" IS 'wrapper';
 COMMENT ON LANGUAGE "torture language" IS 'language';
 COMMENT ON ACCESS METHOD torture_heap IS 'heap';
-COMMENT ON EXTENSION hstore IS 'other words';
 REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC;
 GRANT SELECT (rolname) ON pg_catalog.pg_authid TO torture_reader;
 CREATE CAST (tid AS int8) WITH INOUT;
