@@ -6,12 +6,14 @@
 #include "pg/function_guard.hpp"
 
 extern "C" {
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_node.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -29,43 +31,34 @@ struct Answer {
   uint64 processed;
 };
 
-bool continues_type(char next) { return isalnum((unsigned char)next) || next == '_' || next == '[' || next == '.'; }
+// Values for $1.. of a statement.
+struct Parameters {
+  int count;
+  const char *const *values;
+};
 
-// The type that a cast at this place gives, of those below; else text.
-Oid cast_at(const char *sql) {
-  static const struct {
-    const char *text;
-    Oid type;
-  } kCasts[] = {{"::oid[]", OIDARRAYOID},   {"::oid", OIDOID},     {"::name[]", NAMEARRAYOID},
-                {"::text[]", TEXTARRAYOID}, {"::bigint", INT8OID}, {"::integer", INT4OID}};
-  for (const auto &cast : kCasts) {
-    size_t size = strlen(cast.text);
-    if (strncmp(sql, cast.text, size) == 0 && !continues_type(sql[size])) return cast.type;
-  }
-  return TEXTOID;
+// A parameter becomes a literal whose type the statement says, as if it stood there in quotes: a cast of users from text to that type
+// has no part in it, and the planner knows the value. A text that is too long for a name stays one, since a name would be cut.
+Node *literal_for(ParseState *state, ParamRef *reference) {
+  auto *parameters = (Parameters *)state->p_ref_hook_state;
+  if (reference->number < 1 || reference->number > parameters->count)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER), errmsg("there is no parameter $%d", reference->number)));
+  const char *value = parameters->values[reference->number - 1];
+  if (value == nullptr) return (Node *)makeConst(UNKNOWNOID, -1, InvalidOid, -2, (Datum)0, true, false);
+  if (strlen(value) < NAMEDATALEN || *value == '{')
+    return (Node *)makeConst(UNKNOWNOID, -1, InvalidOid, -2, CStringGetDatum(pstrdup(value)), false, false);
+  return (Node *)makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(value), false, false);
 }
 
-// Text that a statement casts, the server would convert again for every row, and its planner would not know the value. So
-// a parameter that is cast to the same type wherever it is mentioned is given in that type.
-Oid parameter_type(const char *sql, int number) {
-  char mention[16];
-  int length = snprintf(mention, sizeof mention, "$%d", number);
-  Oid type = InvalidOid;
-  for (const char *at = strstr(sql, mention); at != nullptr; at = strstr(at, mention)) {
-    at += length;
-    if (isdigit((unsigned char)*at)) continue;
-    Oid here = cast_at(at);
-    if (OidIsValid(type) && here != type) return TEXTOID;
-    type = here;
-  }
-  return OidIsValid(type) ? type : TEXTOID;
+void use_literals(ParseState *state, void *parameters) {
+  state->p_ref_hook_state = parameters;
+  state->p_paramref_hook = literal_for;
 }
 
-Datum parameter_value(const char *value, Oid type) {
-  if (type == TEXTOID) return CStringGetTextDatum(value);
-  Oid input, element;
-  getTypeInputInfo(type, &input, &element);
-  return OidInputFunctionCall(input, const_cast<char *>(value), element, -1);
+int execute_statement(const char *sql, Parameters *parameters) {
+  if (parameters->count == 0) return SPI_execute(sql, false, 0);
+  SPIPlanPtr plan = SPI_prepare_params(sql, use_literals, parameters, 0);
+  return plan == nullptr ? SPI_result : SPI_execute_plan(plan, nullptr, nullptr, false, 0);
 }
 
 int count_utility_statements(const char *sql) {
@@ -97,18 +90,11 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
     (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                             false);
 
-  auto *types = (Oid *)palloc0(sizeof(Oid) * (parameter_count + 1));
-  auto *values = (Datum *)palloc0(sizeof(Datum) * (parameter_count + 1));
-  auto *nulls = (char *)palloc0(parameter_count + 1);
-  for (int i = 0; i < parameter_count; i++) {
-    types[i] = parameter_type(sql, i + 1);
-    nulls[i] = parameters[i] == nullptr ? 'n' : ' ';
-    if (parameters[i] != nullptr) values[i] = parameter_value(parameters[i], types[i]);
-  }
+  Parameters values{parameter_count, parameters};
   // Not before all that could end in a call of something else.
   admit_statements(count_utility_statements(sql));
-  int result = SPI_execute_with_args(sql, parameter_count, types, values, nulls, false, 0);
-  if (result < 0) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
+  int result = execute_statement(sql, &values);
+  if (result < 0) elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
 
   answer.processed = SPI_processed;
   if (keep_rows && SPI_tuptable != nullptr) {

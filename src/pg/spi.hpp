@@ -11,7 +11,8 @@ namespace pagila_repl {
 using Value = std::optional<std::string>;
 using Row = std::vector<Value>;
 
-// Runs one statement with parameters $1.., told as text (cast in the statement where another type is meant).
+// Runs one statement with parameters $1.., which stand for string literals: their type is what the statement says ($1::oid), or
+// text.
 // Needs a transaction. Throws Error.
 std::vector<Row> query(const std::string &sql, const std::vector<Value> &parameters = {});
 // The same for statements whose rows are not wanted; returns how many rows were processed.

@@ -15,7 +15,6 @@
 #include "source/remote_error.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "storage/latch.h"
 }
 
@@ -158,10 +157,9 @@ void Connection::send(const std::string &sql) {
 }
 
 void Connection::send(const std::string &sql, const std::vector<Value> &parameters) {
-  std::vector<Oid> types(parameters.size(), TEXTOID);
   std::vector<const char *> values;
   for (const Value &parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
-  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), types.data(), values.data(), nullptr,
+  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
                         nullptr, 0) == 0)
     throw connection_error(connection_, server_);
   flush();

@@ -38,8 +38,8 @@ SELECT c.oid, c.nspname, c.relname, c.relkind,
 
 constexpr const char *kMatches = R"(
 SELECT c.oid FROM relation c
- WHERE c.relname OPERATOR(pg_catalog.~) $4 COLLATE pg_catalog.default
-   AND ($5 IS NULL OR c.nspname OPERATOR(pg_catalog.~) $5 COLLATE pg_catalog.default))";
+ WHERE c.relname OPERATOR(pg_catalog.~) $4::pg_catalog.text COLLATE pg_catalog.default
+   AND ($5::pg_catalog.text IS NULL OR c.nspname OPERATOR(pg_catalog.~) $5::pg_catalog.text COLLATE pg_catalog.default))";
 
 // The part of an object that depends, as a reader knows it, and the relation or other object it depends on.
 constexpr const char *kBrokenDependencies = R"(
@@ -90,7 +90,7 @@ std::vector<std::string> wanted_schemas(Connection &source, const Selection &sel
   if (selection.schemas.empty()) add(source.query(eligible_schemas()));
   for (const std::string &pattern : selection.schemas)
     if (!add(query_with_pattern(
-            source, eligible_schemas() + " AND n.nspname OPERATOR(pg_catalog.~) $1 COLLATE pg_catalog.default",
+            source, eligible_schemas() + " AND n.nspname OPERATOR(pg_catalog.~) $1::pg_catalog.text COLLATE pg_catalog.default",
             {schema_pattern(pattern).name}, pattern)))
       throw Error("3F000", "no schema of the source matches \"" + pattern + "\"", {},
                   "Schemas of the server and of extensions are never copied.");
