@@ -40,7 +40,7 @@ std::vector<OtherCopy> find_other_copies(const CopyOrigin &origin, const std::ve
   std::vector<OtherCopy> copies;
   std::string sql = R"(
 SELECT c.schema_name,
-       'run ' || r.run_id
+       pg_catalog.concat('run ', r.run_id)
        || CASE r.kind WHEN 'load' THEN ' of ' || pg_catalog.concat_ws(' and ', r.schema_file, r.data_file)
                       ELSE ' from server "' || r.source_server || '" (' || COALESCE(r.source, 'unknown') || ')' END
        || ', ' || COALESCE(pg_catalog.to_char(pg_catalog.timezone('UTC', r.finished_at), 'YYYY-MM-DD HH24:MI "UTC"'), 'unfinished')

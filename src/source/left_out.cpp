@@ -56,7 +56,7 @@ SELECT 'database-wide default privileges of role', 'database-wide default privil
          WHEN 'f' THEN ' on functions' WHEN 'T' THEN ' on types' WHEN 'n' THEN ' on schemas' ELSE '' END
   FROM pg_catalog.pg_default_acl WHERE defaclnamespace = 0
 UNION ALL
-SELECT 'table of an extension', 'tables of extensions', c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
+SELECT 'table of an extension', 'tables of extensions', pg_catalog.concat(c.relnamespace::pg_catalog.regnamespace, '.', c.relname)
   FROM pg_catalog.pg_class c
        JOIN member m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
  WHERE c.relkind IN ('r', 'p') AND c.relnamespace IN (SELECT oid FROM wanted)
@@ -64,7 +64,7 @@ SELECT 'table of an extension', 'tables of extensions', c.relnamespace::pg_catal
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))
 UNION ALL
 SELECT 'relation in the schema of an extension', 'relations in schemas of extensions',
-       c.relnamespace::pg_catalog.regnamespace || '.' || c.relname
+       pg_catalog.concat(c.relnamespace::pg_catalog.regnamespace, '.', c.relname)
   FROM pg_catalog.pg_class c
  WHERE c.relnamespace IN (SELECT oid FROM of_extension) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid)

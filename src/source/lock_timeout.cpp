@@ -15,7 +15,7 @@ constexpr const char *kTry = "500ms";
 
 // A lock that is waited for holds up those that come after it, too.
 constexpr const char *kInTheWay = R"(
-SELECT c.relnamespace::pg_catalog.regnamespace || '.' || c.relname, l.pid, a.usename, l.granted
+SELECT pg_catalog.concat(c.relnamespace::pg_catalog.regnamespace, '.', c.relname), l.pid, a.usename, l.granted
   FROM pg_catalog.pg_locks l
        JOIN pg_catalog.pg_class c ON c.oid = l.relation
        LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid

@@ -101,7 +101,7 @@ SELECT c.nspname, c.relname, f.owner,
 // file are of no interest; REFRESH changes the row of pg_class.
 constexpr const char *kSignature = R"(
 SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.relnamespace, c.relname, c.relkind,
-           CASE WHEN c.relkind = 'm' THEN c.relispopulated::text ELSE c.relfilenode || ':' || p.xmin END,
+           CASE WHEN c.relkind = 'm' THEN c.relispopulated::text ELSE pg_catalog.concat(c.relfilenode, ':', p.xmin) END,
            a.columns, a.versions), ';' ORDER BY c.oid))
   FROM relation c
        JOIN pg_catalog.pg_class p ON p.oid = c.oid

@@ -46,7 +46,7 @@ constexpr const char *kChanged = R"(
 ), changed AS (
   SELECT CASE WHEN m.objid IS NULL THEN 'unmanaged' WHEN n.objid IS NULL THEN 'dropped' ELSE 'altered' END AS what,
          COALESCE(m.identity, pg_catalog.pg_describe_object(n.classid, n.objid, 0),
-                  'object with OID ' || n.objid) AS identity,
+                  pg_catalog.concat('object with OID ', n.objid)) AS identity,
          COALESCE(n.hash, m.definition_hash) AS hash, COALESCE(n.objid, m.objid) AS objid,
          EXISTS (SELECT FROM pg_catalog.pg_index i
                   WHERE i.indexrelid = n.objid AND n.classid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS is_index
