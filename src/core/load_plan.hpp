@@ -53,7 +53,8 @@ struct Statement {
   bool on_table = false;                  // what it creates belongs to the table `schema`.`name`
   std::string makes_index;                // name of an index that is created
   bool is_unpopulated = false;            // a materialized view is created without rows
-  std::vector<std::string> type_schemas;  // of a cast or transform: where its types are, "pg_catalog" if not written
+  bool creates_cast = false;              // or a transform, which are in no schema
+  std::vector<QualifiedName> made_of;     // the types and functions of such; schema empty if not written
   std::vector<std::string> roles;
   std::string setting, setting_value;  // setting, ignored, unknown_setting, role
   bool setting_is_local = false;

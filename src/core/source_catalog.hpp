@@ -57,6 +57,16 @@ struct Finding {
   std::string message, hint;
 };
 
+// A cast or a transform that comes with the copy. pg_dump prints those of a whole database alone.
+struct SourceCast {
+  std::string statement, comment;  // that make it; no comment: empty
+  std::string name;                // as messages call it
+  std::string kind;                // the catalog it is in
+  // The types as they are called here, where none of them is copied; of a transform the second is its language.
+  std::string type, other;
+  bool is_unchecked = false;  // WITHOUT FUNCTION
+};
+
 struct SourceCatalog {
   int version = 0;  // server_version_num
   bool in_recovery = false;
@@ -74,6 +84,7 @@ struct SourceCatalog {
   std::vector<QualifiedName> sequences;  // wanted, of any ownership, identity ones too
   std::vector<QualifiedName> refreshes;  // wanted materialized views that are populated, in order of dependency
   std::vector<FilteredSource> filtered;  // those of them whose owners see tables through row-level security
+  std::vector<SourceCast> casts;         // and transforms, that are wanted
   std::vector<QualifiedName> left_out;   // relations of the wanted schemas that the selection leaves out
   std::vector<std::string> lock_order;   // quoted qualified names of wanted tables and partition roots to lock ONLY
   std::string signature;                 // differs when any relation of the wanted schemas was made, dropped, altered

@@ -309,7 +309,8 @@ Harvest harvest(size_t items, int asked, int wanted) {
   }
   if (asked > 1 && wanted == 0)
     harvest.remarks.push_back(
-        "done by one process, since constraints or indexes call functions of the copied schemas, or columns hold names");
+        "done by one process, since constraints or indexes call functions of the copied schemas, columns hold names, or casts of other "
+        "types come with the copy");
   if (crew.started < wanted)
     harvest.remarks.push_back(std::to_string(crew.started) + " of " + counted(asked, "{worker|workers}") +
                               " could be started");

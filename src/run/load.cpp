@@ -154,7 +154,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   check_drift(drift, request);
 
   enter(record, Phase::shape);
-  Stage stage = stage_shape(plan, request, carried, record.id(),
+  Stage stage = stage_shape(plan, request, carried, {}, record.id(),
                             [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); });
   std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);

@@ -289,10 +289,9 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   check_drift(drift, request);
 
   enter(record, Phase::shape);
-  Stage stage = stage_shape(source.plan, request, carried, record.id(),
+  Stage stage = stage_shape(source.plan, request, carried, removed, record.id(),
                             [](const PlannedRows &rows, RowsAs) { return std::make_unique<TextSource>(rows.text); });
   std::vector<ShapeStatement>().swap(source.plan.shape);  // done, and with many tables the largest part of the plan
-  stage.vanished = removed;
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks = libpq_remarks();
   try {

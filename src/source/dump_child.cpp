@@ -160,6 +160,18 @@ void check_tables(const LoadPlan &plan, const SourceCatalog &catalog) {
                   "It was to be left out.");
 }
 
+// Those that pg_dump leaves out of a dump of some schemas.
+void add_casts(const SourceCatalog &catalog, Planner &planner) {
+  for (const SourceCast &cast : catalog.casts)
+    for (const std::string *text : {&cast.statement, &cast.comment}) {
+      if (text->empty()) continue;
+      DumpItem item;
+      item.text = *text;
+      item.object = cast.name;
+      planner.take(item);
+    }
+}
+
 LoadPlan plan_shape(const Program &pg_dump, const SourceServer &server, const SourceCatalog &catalog,
                     bool whole_database) {
   LoadPlan plan;
@@ -167,6 +179,7 @@ LoadPlan plan_shape(const Program &pg_dump, const SourceServer &server, const So
   Planner planner(plan, &scope);
   PrintedShape printed(pg_dump, server.password);
   read_shape(printed, "pg_dump of server \"" + server.name + "\"", planner);
+  if (!whole_database) add_casts(catalog, planner);
   planner.finish();
   check_tables(plan, catalog);
   return plan;

@@ -16,9 +16,11 @@ namespace pagila_repl {
 // The plain twin of Statement, filled by server code.
 struct Parsed {
   Statement::Kind kind;
-  bool creates, creates_table, refreshes, about_type, default_privileges, has_target, is_unpopulated, removes, on_table;
+  bool creates, creates_table, refreshes, about_type, default_privileges, has_target, is_unpopulated, removes, on_table,
+      creates_cast;
   const char *schema, *name, *makes_index;
-  List *roles, *type_schemas, *more_schemas, *more_names;  // of char *
+  List *roles, *more_schemas, *more_names;  // of char *
+  List *made_of;                            // of lists of names
   const char *setting, *setting_value, *global_kind, *wrapper, *remark;
   bool setting_is_local;
   int64 sequence_value;
@@ -35,8 +37,6 @@ void about(Parsed *parsed, const RangeVar *relation);
 void about(Parsed *parsed, List *names, int inner = 0);
 void about(Parsed *parsed, const TypeName *type);
 void about_object(Parsed *parsed, ObjectType type, Node *object);
-// Notes where a type of a cast or transform is.
-void add_type(Parsed *parsed, const TypeName *type);
 void add_role(Parsed *parsed, RoleSpec *role);
 
 // Kinds of objects that no run copies, and those of the database or the server.

@@ -285,11 +285,6 @@ void Planner::take_shape(Statement what, const std::string &text, const Place &p
   // What belongs to a table is made where the table is.
   if ((what.creates && !what.on_table) || what.kind == Kind::create_schema) use_schema(what.schema);
   note_made(what);
-  // A type without a schema may be in the first one of the search_path too.
-  if (!what.type_schemas.empty())
-    for (const std::string &schema :
-         session_.schemas_in_path([this](const std::string &candidate) { return is_replaced(candidate); }))
-      what.type_schemas.push_back(schema);
   if (what.creates && !session_.role().empty())
     count("{object|objects} made under another session authorization or role, owned by the caller");
   plan_.shape.push_back({what, text, place, session_.role(), may_be_member});
@@ -522,15 +517,6 @@ void Planner::finish() {
     return about_it;
   };
   plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_schema), plan_.shape.end());
-  // They would be of the database, and there could be no second one beside the live one.
-  auto about_other_types = [&](const ShapeStatement &statement) {
-    const std::vector<std::string> &schemas = statement.what.type_schemas;
-    bool about_them = !schemas.empty() && std::none_of(schemas.begin(), schemas.end(),
-                                                       [&](const std::string &schema) { return is_replaced(schema); });
-    if (about_them) count("{statement|statements} about casts and transforms of types that are not copied left out");
-    return about_them;
-  };
-  plan_.shape.erase(std::remove_if(plan_.shape.begin(), plan_.shape.end(), about_other_types), plan_.shape.end());
   auto about_member_elsewhere = [&](const ShapeStatement &statement) {
     bool about_it = is_about_members_elsewhere(statement);
     if (about_it) count(kAboutMembers);

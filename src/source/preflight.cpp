@@ -7,6 +7,7 @@
 #include "pg/spi.hpp"
 #include "source/answer.hpp"
 #include "source/connect.hpp"
+#include "source/database_casts.hpp"
 #include "source/default_collation.hpp"
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
@@ -208,6 +209,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   found.add(find_lack_of_locks(source, catalog, options));
   found.add(find_publications());
   look_for_distributed(source, catalog, found);
+  found.add(look_at_casts(catalog));
   found.add(catalog.findings);
   look_at_filtered_views(catalog, options.keep_owners, found);
   found.add(find_missing_extensions(source, catalog));

@@ -9,6 +9,7 @@
 #include "pg/filtered_views.hpp"
 #include "source/answer.hpp"
 #include "source/binary_copy.hpp"
+#include "source/database_casts.hpp"
 #include "source/left_out.hpp"
 #include "source/lock_timeout.hpp"
 #include "source/member_relations.hpp"
@@ -173,6 +174,8 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   for (const Row &row : query(kExtensionSchemas)) catalog.extension_schemas.push_back(text_in(row, 0));
   catalog.tables = read_tables(source, wanted, query);
   catalog.routed = find_routed_trees(source, wanted);
+  SourceCasts casts = read_casts(source, wanted, selection);
+  catalog.casts = casts.casts;
   catalog.sequences = query.names(kSequences);
   catalog.refreshes = query.names(kRefreshes);
   for (const Row &row : query((std::string(kFilteredViews) + kFiltered).c_str()))
@@ -186,6 +189,7 @@ SourceCatalog read(Connection &source, const Selection &selection) {
     catalog.extension_versions[text_in(row, 0)] = text_in(row, 1);
   catalog.signature = optional_text_in(only_row(query(kSignature)), 0);
   catalog.remarks = left_out_of_any_run(source, wanted);
+  catalog.remarks.insert(catalog.remarks.end(), casts.left_out.begin(), casts.left_out.end());
   catalog.findings = what_cannot_be_copied(source, selection, catalog);
   return catalog;
 }

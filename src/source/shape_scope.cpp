@@ -2,8 +2,6 @@
 
 #include "source/shape_scope.hpp"
 
-#include <algorithm>
-
 #include "core/error.hpp"
 
 namespace pagila_repl {
@@ -28,17 +26,11 @@ std::optional<std::string> ShapeScope::left_out(const Statement &what) {
   if (is_named(what)) return "";
   if (!what.global_kind.empty())
     return "{statement|statements} about objects of the database, not of a schema, left out";
-  if (!what.type_schemas.empty() && !wants_any(what.type_schemas))
-    return "{statement|statements} about casts and transforms of types that are not copied left out";
   if (!what.has_target || wants(what.schema)) return {};
   if (what.creates || what.kind == Kind::create_schema)
     throw Error("55000", "pg_dump tells of objects in schema \"" + what.schema + "\", which is not to be copied",
                 "The source was changed while its shape was read.", "Run it again.");
   return "{statement|statements} about objects outside the copied schemas left out";
-}
-
-bool ShapeScope::wants_any(const std::vector<std::string> &schemas) const {
-  return std::any_of(schemas.begin(), schemas.end(), [&](const std::string &schema) { return wants(schema); });
 }
 
 // What makes an object of the database, or is about one that the dump has made, or about one of which it tells nothing else.

@@ -24,7 +24,6 @@ class ShapeScope {
 
  private:
   bool wants(const std::string &schema) const { return schemas_.count(schema) > 0; }
-  bool wants_any(const std::vector<std::string> &schemas) const;
   bool is_ours(const Statement &what);
   bool is_named(const Statement &what);
 

@@ -13,13 +13,6 @@ namespace {
 
 const char *role_name(RoleSpec *role) { return role->roletype == ROLESPEC_CSTRING ? role->rolename : nullptr; }
 
-// The types among what names a cast or a transform.
-void about_types(Parsed *parsed, List *names) {
-  ListCell *cell;
-  foreach (cell, names)
-    if (IsA(lfirst(cell), TypeName)) add_type(parsed, lfirst_node(TypeName, cell));
-}
-
 constexpr const char *kTwoParts = "Write names as schema.object.";
 
 }  // namespace
@@ -51,18 +44,13 @@ void about(Parsed *parsed, List *names, int inner) {
 
 void about(Parsed *parsed, const TypeName *type) { about(parsed, type->names); }
 
-void add_type(Parsed *parsed, const TypeName *type) {
-  const char *schema = list_length(type->names) == 2 ? strVal(linitial(type->names)) : "pg_catalog";
-  parsed->type_schemas = lappend(parsed->type_schemas, (void *)schema);
-}
-
 void about_object(Parsed *parsed, ObjectType type, Node *object) {
   parsed->about_type = type == OBJECT_TYPE || type == OBJECT_DOMAIN || type == OBJECT_DOMCONSTRAINT;
   switch (type) {
     case OBJECT_SCHEMA: return target(parsed, strVal(object), "");
     // They are in no schema.
     case OBJECT_CAST:
-    case OBJECT_TRANSFORM: return about_types(parsed, castNode(List, object));
+    case OBJECT_TRANSFORM: return;
     case OBJECT_COLUMN:
     case OBJECT_TABCONSTRAINT:
     case OBJECT_TRIGGER:

@@ -27,6 +27,8 @@ constexpr const char *kNotCompared[] = {
     "pg_class.reltoastrelid",
     // Hints, of which VACUUM takes back those that are not true any more.
     "pg_class.relhasindex", "pg_class.relhasrules", "pg_class.relhastriggers", "pg_class.relhassubclass",
+    // No statement changes it, but while another copy takes the place of the class.
+    "pg_opclass.opcdefault",
     // Whether old snapshots may use the index.
     "pg_index.indcheckxmin",
     // What a row that is shorter than its table has in the column; rewriting the table makes them go.
@@ -173,11 +175,16 @@ std::string objects_in_schemas(const std::vector<Way> &ways) {
   return all;
 }
 
-std::string catalogs_in_no_schema(const std::vector<Way> &ways) {
-  std::vector<std::string> oids;
+// (classid, objid) of those that users have made, whatever they are of: what has neither a type nor a function of a schema may
+// have come with a copy all the same.
+std::string objects_in_no_schema(const std::vector<Way> &ways) {
+  std::map<std::string, std::string> catalogs;
   for (const Way &way : ways)
-    if (is_in_no_schema(way.catalog)) oids.push_back(way.catalog_oid);
-  return quote_literal(array_literal(oids)) + "::oid[]";
+    if (is_in_no_schema(way.catalog)) catalogs[way.catalog] = way.catalog_oid;
+  std::string all;
+  for (const auto &[catalog, oid] : catalogs)
+    add(all, "SELECT " + oid + "::oid, x.oid FROM pg_catalog." + quote(catalog) + " x WHERE x.oid >= 16384");
+  return all;
 }
 
 // (classid, objid, part_class, part, text) of the rows of objects and of their parts.
@@ -243,22 +250,21 @@ std::string derive() {
                       AND s.refclassid = o.classid AND s.refobjsubid <> 0 AND s.deptype IN ('a', 'i')))";
 
   return "WITH in_schema (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM (" + objects_in_schemas(ways) +
-         ") o (classid, objid, namespace)\n WHERE " + not_of_extension +
-         "\n), in_no_schema AS (\nSELECT DISTINCT d.classid, d.objid FROM in_schema s"
-         " JOIN pg_catalog.pg_depend d ON d.refclassid = s.classid AND d.refobjid = s.objid"
-         " WHERE d.classid = ANY (" +
-         catalogs_in_no_schema(ways) +
-         ")\n), object (classid, objid, namespace) AS MATERIALIZED (\nSELECT * FROM in_schema UNION ALL "
-         "SELECT classid, objid, NULL FROM in_no_schema o WHERE " +
+         ") o (classid, objid, namespace)\n WHERE " + not_of_extension + "\n), in_no_schema (classid, objid) AS (\n" +
+         objects_in_no_schema(ways) +
+         "\n), object (classid, objid, namespace, is_inside) AS MATERIALIZED (\nSELECT *, true FROM in_schema UNION ALL "
+         "SELECT classid, objid, NULL, EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN in_schema s"
+         " ON s.classid = d.refclassid AND s.objid = d.refobjid WHERE d.classid = o.classid AND d.objid = o.objid)"
+         " FROM in_no_schema o WHERE " +
          not_of_extension + "\n), part (classid, objid, part_class, part, text) AS MATERIALIZED (\n" + rows_of(ways) +
          "\n), described (classid, objid, text) AS (\nSELECT classid, objid, text FROM part\nUNION ALL " +
          notes_on_them(notes) + R"(
 )
-SELECT o.classid, o.objid, n.nspname AS schema_name,
+SELECT o.classid, o.objid, n.nspname AS schema_name, o.is_inside,
        pg_catalog.md5(pg_catalog.string_agg(d.text, E'\n' ORDER BY d.text COLLATE pg_catalog."C")) AS hash
   FROM object o JOIN described d ON d.classid = o.classid AND d.objid = o.objid
        LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace
- GROUP BY o.classid, o.objid, n.nspname)";
+ GROUP BY o.classid, o.objid, n.nspname, o.is_inside)";
 }
 
 }  // namespace

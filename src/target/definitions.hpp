@@ -5,9 +5,10 @@
 
 namespace pagila_repl {
 
-// A query for (classid, objid, schema_name, hash) of what the schemas $1 (oid[]) hold and no extension owns, and of casts
-// and their like that are of their types but in no schema (schema_name is null). The hash knows no schema names, so a
-// stage has the hashes that it has once it is renamed. Evaluates nothing of a user's. Needs a transaction at first.
+// A query for (classid, objid, schema_name, is_inside, hash) of what the schemas $1 (oid[]) hold and no extension owns, and of all
+// casts and their like that users have made, in no schema (schema_name is null): is_inside tells whether they need something in
+// these. The hash knows no schema names, so a stage has the hashes that it has once it is renamed. Evaluates nothing of a
+// user's. Needs a transaction at first.
 const std::string &definitions_sql();
 
 }  // namespace pagila_repl

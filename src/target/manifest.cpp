@@ -19,8 +19,10 @@
 #include "target/schema_properties.hpp"
 
 extern "C" {
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_transform.h"
 }
 
 namespace pagila_repl {
@@ -283,6 +285,31 @@ void check_content_since(const std::vector<std::string> &schemas, const Drift &d
   }
 }
 
+namespace {
+
+// A cast or transform that calls a function of the schemas, or is of a type in them, belongs to them, though it is in no schema,
+// unless it belongs to an extension.
+void separate_casts(Drift &drift) {
+  const std::string casts = std::to_string(CastRelationId), transforms = std::to_string(TransformRelationId);
+  Drift others;
+  for (size_t i = 0; i < drift.dependents.size(); i++) {
+    const Drift::Address &address = drift.addresses[i];
+    if (!address.is_member && (address.classid == casts || address.classid == transforms)) {
+      drift.unmanaged.push_back(drift.dependents[i]);
+      drift.unmanaged_casts.push_back(address);
+      continue;
+    }
+    others.dependents.push_back(drift.dependents[i]);
+    others.drops.push_back(drift.drops[i]);
+    others.addresses.push_back(address);
+  }
+  drift.dependents = others.dependents;
+  drift.drops = others.drops;
+  drift.addresses = others.addresses;
+}
+
+}  // namespace
+
 Drift find_drift(const std::vector<std::string> &schemas, const std::vector<CarriedType> &carried) {
   Drift drift;
   drift.distributed = distributed_tables(schemas);
@@ -292,6 +319,7 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
   find_changed_content(schemas, drift);
   for (const std::string &change : changed_member_rows(schemas)) drift.modified.push_back(change);
   find_dependents(oids, carried, drift);
+  separate_casts(drift);
   find_subscribed(oids, drift);
   return drift;
 }
@@ -340,7 +368,8 @@ int64_t run_behind(const std::vector<std::string> &schemas) {
 std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids) {
   std::map<std::string, std::vector<std::string>> definitions;
   for (const Row &row :
-       query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" + definitions_sql() + ") o",
+       query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" + definitions_sql() +
+                 ") o WHERE is_inside",
              {array_literal(schema_oids)}))
     definitions[row[0].value_or("")].push_back(*row[1]);
   return definitions;

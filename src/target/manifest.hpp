@@ -31,6 +31,7 @@ struct Drift {
     bool is_member;  // of an extension
   };
   std::vector<Address> addresses;         // of the dependents
+  std::vector<Address> unmanaged_casts;   // and transforms, among the unmanaged
   std::set<std::string> altered;          // OIDs of what is unmanaged or modified by its definition
   std::set<std::string> other_rows;       // OIDs of tables that are modified by their rows
   std::map<std::string, RowsMark> marks;  // of tables whose rows had to be read, before that

@@ -33,14 +33,6 @@ SELECT pg_catalog.format('%s %s %s', pg_catalog.pg_describe_object(inner_class, 
     SELECT o.tableoid, o.oid, 'is in', f.tableoid, f.oid
       FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_opfamily f ON f.oid = o.opcfamily
      WHERE o.opcnamespace = ANY ($1::oid[]) AND f.opfnamespace <> ALL ($1::oid[])
-    UNION ALL
-    -- In force for the type, wherever that is used, before the copy is published. A type of an extension is in the stage for a while only.
-    SELECT o.tableoid, o.oid, 'is the default for', t.tableoid, t.oid
-      FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_type t ON t.oid = o.opcintype
-     WHERE o.opcnamespace = ANY ($1::oid[]) AND o.opcdefault
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = o.tableoid AND e.objid = o.oid AND e.deptype = 'e')
-       AND (t.typnamespace <> ALL ($1::oid[])
-            OR EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = t.tableoid AND e.objid = t.oid AND e.deptype = 'e'))
   ) o (inner_class, inner_oid, verb, outer_class, outer_oid)
  ORDER BY 1)";
 
@@ -91,6 +83,7 @@ SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_cat
   ) o (class, oid, namespace, xmin) CROSS JOIN own
  WHERE o.namespace <> ALL ($1::oid[]) AND pg_catalog.age(o.xmin) <= own.age
    AND o.namespace <> 'pg_toast'::pg_catalog.regnamespace
+   AND NOT (o.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass AND o.oid = ANY ($2::oid[]))
    AND (o.namespace = 'pg_catalog'::pg_catalog.regnamespace
         OR NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'))
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -104,9 +97,12 @@ bool is_ours(const Value &transaction) {
 
 }  // namespace
 
-void check_made_inside(const std::vector<std::string> &stage_oids) {
+void check_made_inside(const std::vector<std::string> &stage_oids, const DatabaseParts &set_aside) {
+  std::vector<std::string> classes;
+  for (const DatabasePart &part : set_aside)
+    if (part.kind == DatabasePart::Kind::default_class) classes.push_back(std::to_string(part.oid));
   std::string all;
-  for (const Row &row : query(kLatelyWritten, {array_literal(stage_oids)}))
+  for (const Row &row : query(kLatelyWritten, {array_literal(stage_oids), array_literal(classes)}))
     if (is_ours(row[1])) all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
   throw Error("0A000", "the copy would make or change objects in schemas that it does not replace", all,
@@ -117,10 +113,8 @@ void check_nothing_outside(const std::vector<std::string> &stage_oids) {
   std::string all;
   for (const Row &row : query(kOutside, {array_literal(stage_oids)})) all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
-  throw Error(
-      "0A000", "the copy would change what is in schemas that it does not replace", all,
-      "Copy these schemas together. Make an operator class for a type of the server or of an extension one that is not "
-      "the default.");
+  throw Error("0A000", "the copy would change what is in schemas that it does not replace", all,
+              "Copy these schemas together.");
 }
 
 }  // namespace pagila_repl

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "target/database_parts.hpp"
+
 namespace pagila_repl {
 
 // Throws 0A000, with all of them, if objects in these schemas are children of tables elsewhere (whose readers would see rows of the
@@ -12,7 +14,7 @@ namespace pagila_repl {
 void check_nothing_outside(const std::vector<std::string> &stage_oids);
 
 // Throws 0A000, with all of them, if this transaction has made or changed objects in any other schema, members of extensions
-// aside: they would be there at once, and stay if the run fails.
-void check_made_inside(const std::vector<std::string> &stage_oids);
+// and what is set aside apart: they would be there at once, and stay if the run fails.
+void check_made_inside(const std::vector<std::string> &stage_oids, const DatabaseParts &set_aside);
 
 }  // namespace pagila_repl

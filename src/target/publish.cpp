@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/counted.hpp"
 #include "pg/fault.hpp"
@@ -79,18 +80,31 @@ struct LastLook {
   Snapshot moment;  // before it
   Drift drift;
   std::map<std::string, std::vector<std::string>> definitions;  // by schema
+  DatabaseParts dropped;  // by publishing: casts and transforms that came with the copies or were made by hand
 };
 
-// Less the types that move to the new copy.
-std::map<std::string, std::vector<std::string>> definitions_to_replace(const Stage &stage) {
-  std::map<std::string, std::vector<std::string>> definitions = definitions_by_schema(stage.live_oids());
-  for (const CarriedType &type : stage.carried) {
-    std::string head = std::to_string(TypeRelationId) + " " + std::to_string(type.oid) + " ";
-    std::vector<std::string> &of_schema = definitions[type.schema];
-    of_schema.erase(std::remove_if(of_schema.begin(), of_schema.end(),
+DatabaseParts parts_to_drop(const Stage &stage, const Drift &drift) {
+  DatabaseParts dropped = parts_of_copies(stage.live_oids(), stage.carried);
+  std::set<Oid> oids;
+  for (const Drift::Address &address : drift.unmanaged_casts) oids.insert(static_cast<Oid>(std::stoul(address.objid)));
+  for (const DatabasePart &part : dropped) oids.erase(part.oid);
+  DatabaseParts by_hand = parts_by_oid(oids);
+  dropped.insert(dropped.end(), by_hand.begin(), by_hand.end());
+  return dropped;
+}
+
+void leave_out(std::vector<std::string> &definitions, Oid catalog, Oid oid) {
+  std::string head = std::to_string(catalog) + " " + std::to_string(oid) + " ";
+  definitions.erase(std::remove_if(definitions.begin(), definitions.end(),
                                    [&](const std::string &text) { return text.compare(0, head.size(), head) == 0; }),
-                    of_schema.end());
-  }
+                    definitions.end());
+}
+
+// Less the types that move to the new copy, and what is dropped when that is published.
+std::map<std::string, std::vector<std::string>> definitions_to_replace(const Stage &stage, const DatabaseParts &dropped) {
+  std::map<std::string, std::vector<std::string>> definitions = definitions_by_schema(stage.live_oids());
+  for (const CarriedType &type : stage.carried) leave_out(definitions[type.schema], TypeRelationId, type.oid);
+  for (const DatabasePart &part : dropped) leave_out(definitions[""], catalog_of(part), part.oid);
   return definitions;
 }
 
@@ -99,7 +113,8 @@ LastLook look(const Stage &stage, const RunOptions &options) {
   look.moment = remember_moment();
   look.drift = find_drift(names_of(stage), stage.carried);
   check_drift(look.drift, options);
-  look.definitions = definitions_to_replace(stage);
+  look.dropped = parts_to_drop(stage, look.drift);
+  look.definitions = definitions_to_replace(stage, look.dropped);
   return look;
 }
 
@@ -260,9 +275,13 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   record_swap(stage, seen, held.moment_text, record.id());
   // Under the names that it was found by.
   std::string lost = drop_what_is_allowed(seen.drift, options);
+  take_away(seen.dropped);
   std::vector<std::string> keys = outward_keys(stage);
   switch_on(triggers_elsewhere(keys));
   swap_names(stage);
+  DatabaseParts parts = stage.database_parts;
+  put_in_place(parts);
+  as_extension_owner([&] { record_parts(parts, std::to_string(record.id())); });
   members += run_later_statements(stage);
   // What is replaced has no say any more in what becomes of rows elsewhere.
   switch_off_keys_out_of(stage.live_oids());

@@ -32,15 +32,17 @@ Error placed(const Error &error, const ShapeStatement &statement) {
 }
 
 ShapeMaker::ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage)
-    : plan_(plan), options_(options), keys_(stage.stage_oids()) {
+    : plan_(plan), options_(options), keys_(stage.stage_oids()), casts_(plan) {
   for (const CarriedType &type : stage.carried) carried_.insert({type.schema, type.name});
   session_role_ = *query_value("SELECT session_user");
 }
 
 void ShapeMaker::make() {
+  casts_.make_first();
   for (const ShapeStatement &statement : plan_.shape) {
     try {
       make(statement);
+      casts_.make_after(statement);
       LockRelief::after_statement();
     } catch (const Error &error) {
       Error told = placed(error, statement);
@@ -67,6 +69,7 @@ void ShapeMaker::make(const ShapeStatement &statement) {
   using Kind = Statement::Kind;
   const Statement &what = statement.what;
   if (what.about_type && carried_.count({what.schema, what.name}) > 0) return;
+  if (casts_.have_made(statement)) return;
   if (statement.may_be_member && is_done_about_member(statement)) return;
   switch (what.kind) {
     case Kind::setting:

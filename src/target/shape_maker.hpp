@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/load_plan.hpp"
 #include "core/run_options.hpp"
+#include "target/early_casts.hpp"
 #include "target/held_back_keys.hpp"
 #include "target/stage.hpp"
 
@@ -69,6 +70,7 @@ class ShapeMaker {
   std::vector<LaterStatement> later_;
   std::vector<Oid> made_extensions_;
   std::vector<std::string> missing_extensions_;
+  EarlyCasts casts_;
 };
 
 }  // namespace pagila_repl

@@ -281,6 +281,7 @@ void under_real_names(const Stage &stage, const std::function<void()> &work) {
   in_lock_tries({stage.lock_budget_ms, stage.live_oids()}, [&](RelationLocks &) {
     moved.clear();
     lock_schema_rows(stage.live_oids());
+    set_aside(stage.live_database_parts);
     for (const StagedSchema &schema : stage.schemas) {
       if (schema.live_oid != InvalidOid) rename_schema(schema.name, schema.old);
       rename_schema(schema.stage, schema.name);
@@ -288,14 +289,18 @@ void under_real_names(const Stage &stage, const std::function<void()> &work) {
       if (schema.live_oid != InvalidOid) move_there(schema, stage.carried, moved);
     }
   });
+  DatabaseParts parts = stage.database_parts;
+  put_in_place(parts);
   lend_member_rows(stage.members);
   work();
   take_back_member_rows(stage.members);
+  take_away(parts);
   for (const StagedSchema &schema : stage.schemas) {
     move_back(schema, stage.carried, moved);
     close_to_others(schema);
     take_names_back(schema);
   }
+  put_back(stage.live_database_parts);
 }
 
 int64_t locks_under_real_names(const Stage &stage) {
@@ -348,6 +353,10 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   set_local("client_min_messages", "warning");
   stage.schemas = name_schemas(plan, run_id);
   lock_schema_rows(stage.live_oids());
+  std::set<Oid> casts_before = all_casts_and_transforms();
+  stage.live_database_parts = parts_of_copies(stage.live_oids(), stage.carried);
+  check_may_take_away(stage.live_database_parts);
+  set_aside(stage.live_database_parts);
   MovedParts moved;
   std::vector<HeldBackKeys::Held> held_back;
   std::optional<LockRelief> relief;
@@ -374,7 +383,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   remark_on_default_privileges(plan, stage);
   remark_on_other_extensions(stage, plan, moved);
   check_nothing_outside(stage.stage_oids());
-  check_made_inside(stage.stage_oids());
+  check_made_inside(stage.stage_oids(), stage.live_database_parts);
   check_foreign_code(stage.stage_oids(), stage.carried);
 
   set_local("search_path", "pg_catalog, pg_temp");
@@ -385,8 +394,9 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
                       made_extensions, may_be_missing};
   stage.members = hold_member_rows(plan, options, places, open_rows, stage.remarks);
   set_local("search_path", "pg_catalog, pg_temp");
-  stage.runs_own_code =
-      needs_real_names(stage.stage_oids(), made_extensions) || reads_pending_rows(stage.members, stage.stage_oids());
+  stage.database_parts = parts_made(stage.stage_oids(), stage.carried, casts_before);
+  stage.runs_own_code = !stage.database_parts.empty() || needs_real_names(stage.stage_oids(), made_extensions) ||
+                        reads_pending_rows(stage.members, stage.stage_oids());
   lift_row_security(stage);
   // The definitions are printed with the names that hold when they are run again.
   if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
@@ -397,6 +407,8 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
     close_to_others(schema);
     register_leftover(schema, run_id);
   }
+  take_away(stage.database_parts);
+  put_back(stage.live_database_parts);
   if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
   // Not before the extensions of the live schemas are back there.
   hide_from_decoding(stage.stage_oids());
@@ -436,7 +448,7 @@ void try_held_back(Stage &stage, const std::vector<HeldBackKeys::Held> &statemen
 }  // namespace
 
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
-                  int64_t run_id, const OpenRows &open_rows) {
+                  const std::vector<StagedSchema> &vanished, int64_t run_id, const OpenRows &open_rows) {
   Stage made;
   std::vector<HeldBackKeys::Held> held_back;
   in_transaction([&] {
@@ -444,6 +456,7 @@ Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::ve
       Stage stage;
       stage.lock_budget_ms = options.swap_budget_ms;
       stage.carried = carried;
+      stage.vanished = vanished;
       held_back = make_shape(stage, plan, options, run_id, open_rows);
       made = std::move(stage);
     });

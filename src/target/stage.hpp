@@ -10,6 +10,7 @@
 #include "core/run_options.hpp"
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
+#include "target/database_parts.hpp"
 #include "target/member_rows.hpp"
 #include "target/schema_properties.hpp"
 #include "target/strip.hpp"
@@ -48,12 +49,15 @@ struct Stage {
   std::vector<LaterStatement> later;   // about objects that stay: run when the copy is published
   std::vector<Oid> secured;            // tables whose row-level security is off until the copy is complete
   std::vector<FilteredView> filtered;  // materialized views that their owners would fill through it
+  DatabaseParts live_database_parts;     // set aside while the stage has its real names
+  DatabaseParts database_parts;          // of the stage; in place only then, and once it is published
   std::vector<std::string> remarks;    // what was skipped
   std::vector<std::string> objects;    // what the schemas hold once stripped, by catalog and OID, sorted
   std::vector<std::string> parts;      // what that consists of, likewise: columns, defaults, policies and so on
   std::vector<NotedRows> noted_rows;   // of its tables, if any refers to a table elsewhere
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
-  // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column.
+  // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column; or the stage has
+  // parts that can be in place only under real names.
   bool runs_own_code = false;
   std::vector<std::string> stage_oids() const;
   std::vector<std::string> live_oids() const;
@@ -76,9 +80,10 @@ void check_stage_is_there(const Stage &stage);
 void check_parts_are_there(const Stage &stage);
 
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
-// indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run.
+// indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run. `vanished`: as
+// schemas_to_remove gave them.
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
-                  int64_t run_id, const OpenRows &open_rows);
+                  const std::vector<StagedSchema> &vanished, int64_t run_id, const OpenRows &open_rows);
 // How many locks the transaction holds in the end that does all steps under the real names.
 int64_t locks_under_real_names(const Stage &stage);
 // Live schemas that publishing is to remove, for Stage::vanished, beside so many that are staged, each checked as below. Needs a

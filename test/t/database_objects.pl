@@ -98,9 +98,12 @@ says("objects of others, $_", qr/; $_(;|$)/)
 # The one grant is on a language that has not been made by anybody.
 says('objects of others, of the server', qr/; 1 statement about objects of the database, not of a schema, left out;/);
 says('objects on system objects', qr/1 statement about objects outside the copied schemas left out/);
-says('casts of system types', qr/4 statements about casts and transforms of types that are not copied left out/);
 is($target->safe_psql('pagila', q{SELECT count(*) FROM pg_cast WHERE castsource = 'varchar'::regtype AND casttarget = 'shop.size'::regtype}),
     '1', 'a cast to a copied type is copied');
+is($target->safe_psql('pagila', q{SELECT obj_description(oid, 'pg_cast') FROM pg_cast WHERE castsource = 'tid'::regtype AND casttarget = 'integer'::regtype}),
+    'of system types', 'a cast by a copied function is copied');
+is($target->safe_psql('pagila', q{SELECT obj_description(oid, 'pg_transform') FROM pg_transform}), 'nonsense',
+    'a transform of the database is copied with the whole of it');
 
 #
 # Extensions

@@ -23,7 +23,3 @@ COMMENT ON LANGUAGE "torture language" IS 'language';
 COMMENT ON ACCESS METHOD torture_heap IS 'heap';
 REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC;
 GRANT SELECT (rolname) ON pg_catalog.pg_authid TO torture_reader;
-CREATE CAST (tid AS int8) WITH INOUT;
-COMMENT ON CAST (tid AS int8) IS 'of types of the server';
-CREATE CAST (tid AS json) WITH FUNCTION views.text_of(tid) AS ASSIGNMENT;
-CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));
