@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/dump_reader.hpp"
+#include "core/resolved_object.hpp"
 
 namespace pagila_repl {
 
@@ -135,6 +136,12 @@ struct FunctionAddress {
 // Words for counted().
 constexpr const char *kAboutMembers = "{statement|statements} about objects of extensions left out";
 
+// What the definitions of the source refer to. Dump files tell nothing of it.
+struct ResolvedNames {
+  bool is_same_version = true;  // else what is the server's own is left out
+  std::vector<ResolvedObject> objects;
+};
+
 struct LoadPlan {
   std::vector<PlannedFile> files;
   std::vector<std::string> schemas;   // that objects are created in, in order of appearance
@@ -151,6 +158,7 @@ struct LoadPlan {
   // Name and value of settings by which the source turns values into text; materialized views are filled with them.
   std::vector<std::pair<std::string, std::string>> source_settings;
   std::vector<PlannedType> types;
+  ResolvedNames resolved;
   std::vector<std::string> remarks;          // what was passed over, for the run's message
   uint64_t total_rows = 0, total_bytes = 0;  // of all blocks
 };

@@ -32,6 +32,7 @@ struct WorkItem {
   // build
   std::vector<std::string> statements;
   std::string tablespace;       // default_tablespace while they run
+  std::string search_path;      // if it is to be another than that of the session
   std::string declare_valid;    // foreign key of `table` that they add as NOT VALID and that is valid
   bool analyzes_parts = false;  // statistics of `table`, a partitioned one, over the rows of its partitions
 

@@ -25,6 +25,7 @@
 #include "target/rebuild.hpp"
 #include "target/row_security.hpp"
 #include "target/stage.hpp"
+#include "target/stage_names.hpp"
 #include "target/target_lock.hpp"
 #include "target/verify.hpp"
 
@@ -106,6 +107,7 @@ void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, Run
   enter(record, Phase::verify);
   tell("verifying");
   ContentHashes hashes = verify(stage, expected, request.verify_content, record);
+  in_transaction([&] { check_names_again(stage); });
   in_transaction([&] { show_to_decoding(stage.stage_oids()); });
   make_outward_keys(stage, record);
   write_manifest(dump.plan, request, stage, record.id(), hashes);

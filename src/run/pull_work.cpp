@@ -195,6 +195,7 @@ class Plan {
     WorkItem &item = add_build(later.empty() ? stripped.kind : "index", seen_as(stage_, stripped.schema),
                                stripped.object, statements, stripped.of_parts ? 0 : bytes_of_[stripped.table] / 3);
     item.tablespace = stripped.tablespace;
+    item.search_path = stripped.search_path;
     if (stripped.of_parts) {
       // Parents after all real indexes of the tree, attaching after both.
       after(item, whole_tree);
@@ -234,6 +235,7 @@ class Plan {
     WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, statements,
                                reads ? tree_bytes_[stripped.tree] / 5 : 0);
     item.table = stripped.table;
+    item.search_path = stripped.search_path;
     if (trusted) item.declare_valid = stripped.provable;
     if (stripped.referenced == InvalidOid) {
       // Checks in the order they were stripped in: those of children before those they inherit.

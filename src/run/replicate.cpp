@@ -23,6 +23,7 @@
 #include "source/preflight_extensions.hpp"
 #include "source/preflight_locks.hpp"
 #include "source/read_catalog.hpp"
+#include "source/resolved_names.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
 #include "target/decoding.hpp"
@@ -32,6 +33,7 @@
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
 #include "target/row_security.hpp"
+#include "target/stage_names.hpp"
 #include "target/target_lock.hpp"
 #include "target/verify.hpp"
 
@@ -238,6 +240,7 @@ void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, 
   std::vector<std::string> mismatches;
   in_transaction([&] { find_invalid(stage, mismatches); });
   check_mismatches(mismatches);
+  in_transaction([&] { check_names_again(stage); });
   in_transaction([&] { show_to_decoding(stage.stage_oids()); });
   make_outward_keys(stage, record);
   write_manifest(source.plan, request, stage, record.id(), hashes);
@@ -289,9 +292,12 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   check_drift(drift, request);
 
   enter(record, Phase::shape);
+  source.plan.resolved = read_resolved_names(*source.snapshot.holder, source.catalog());
   Stage stage = stage_shape(source.plan, request, carried, removed, record.id(),
                             [](const PlannedRows &rows, RowsAs) { return std::make_unique<TextSource>(rows.text); });
-  std::vector<ShapeStatement>().swap(source.plan.shape);  // done, and with many tables the largest part of the plan
+  // Done, and with many tables the largest parts of the plan.
+  std::vector<ShapeStatement>().swap(source.plan.shape);
+  std::vector<ResolvedObject>().swap(source.plan.resolved.objects);
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks = libpq_remarks();
   try {

@@ -166,7 +166,7 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
     case WorkItem::Kind::gate: return;  // nobody is given one
     case WorkItem::Kind::build:
       check_disk_reserve();
-      build(item.statements, item.tablespace);
+      build(item.statements, item.tablespace, item.search_path);
       if (item.analyzes_parts) analyze_partitioned(item.table);
       if (!item.declare_valid.empty()) declare_valid(item.table, item.declare_valid);
       record(item, number, {}, {});

@@ -49,8 +49,9 @@ void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::
 
 }  // namespace
 
-void build(const std::vector<std::string> &statements, const std::string &tablespace) {
+void build(const std::vector<std::string> &statements, const std::string &tablespace, const std::string &search_path) {
   if (!tablespace.empty()) set_local("default_tablespace", tablespace);
+  if (!search_path.empty()) set_local("search_path", search_path);
   for (const std::string &statement : statements) execute_restricted(statement);
 }
 
@@ -85,7 +86,7 @@ void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
       if (stripped.group != group) continue;
       if (group == Stripped::Group::index) check_disk_reserve();
       step(run, record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object,
-           [&] { build(stripped.create, stripped.tablespace); });
+           [&] { build(stripped.create, stripped.tablespace, stripped.search_path); });
       PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
     }
   });

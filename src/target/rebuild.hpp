@@ -8,8 +8,8 @@
 
 namespace pagila_repl {
 
-// Runs statements of Stripped::create within the caller's transaction.
-void build(const std::vector<std::string> &statements, const std::string &tablespace);
+// Runs statements of Stripped::create within the caller's transaction, with its settings.
+void build(const std::vector<std::string> &statements, const std::string &tablespace, const std::string &search_path);
 
 // Declares a foreign key valid that was added as NOT VALID: it holds on the source, in the snapshot that the rows are from.
 // Needs a transaction.

@@ -31,8 +31,8 @@ Error placed(const Error &error, const ShapeStatement &statement) {
   return placed;
 }
 
-ShapeMaker::ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage)
-    : plan_(plan), options_(options), keys_(stage.stage_oids()), casts_(plan) {
+ShapeMaker::ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints)
+    : plan_(plan), options_(options), keys_(stage.stage_oids()), casts_(plan), named_(plan, hints) {
   for (const CarriedType &type : stage.carried) carried_.insert({type.schema, type.name});
   session_role_ = *query_value("SELECT session_user");
 }
@@ -50,6 +50,7 @@ void ShapeMaker::make() {
       throw told;
     }
   }
+  named_.make_views_again();
   make_owned_later();
 }
 
@@ -74,7 +75,7 @@ void ShapeMaker::make(const ShapeStatement &statement) {
   switch (what.kind) {
     case Kind::setting:
       if (what.setting == "search_path") search_path_ = what.setting_value;
-      return set_local(what.setting, what.setting_value);
+      return named_.set(what.setting, what.setting_value);
     case Kind::create_schema: return;  // all schemas of the plan are there already
     case Kind::owner: return make_owned(statement);
     case Kind::grant: return make_grant(statement);
@@ -88,7 +89,7 @@ void ShapeMaker::make(const ShapeStatement &statement) {
 void ShapeMaker::make_unless_held_back(const ShapeStatement &statement) {
   if (keys_.holds_back(statement)) return;
   for (const HeldBackKeys::Held &before : keys_.release_before(statement)) execute_restricted(before.statement->text);
-  execute_restricted(statement.text);
+  named_.run(statement);
 }
 
 void ShapeMaker::make_grant(const ShapeStatement &statement) {

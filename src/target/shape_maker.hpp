@@ -12,6 +12,7 @@
 #include "core/run_options.hpp"
 #include "target/early_casts.hpp"
 #include "target/held_back_keys.hpp"
+#include "target/named_statements.hpp"
 #include "target/stage.hpp"
 
 namespace pagila_repl {
@@ -22,7 +23,8 @@ Error placed(const Error &error, const ShapeStatement &statement);
 // Runs the statements of a plan as the session's role, by the policies of the options.
 class ShapeMaker {
  public:
-  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage);
+  // All must outlive it.
+  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints);
 
   void make();
 
@@ -71,6 +73,7 @@ class ShapeMaker {
   std::vector<Oid> made_extensions_;
   std::vector<std::string> missing_extensions_;
   EarlyCasts casts_;
+  NamedStatements named_;
 };
 
 }  // namespace pagila_repl

@@ -32,6 +32,7 @@
 #include "target/row_security.hpp"
 #include "target/schema_properties.hpp"
 #include "target/shape_maker.hpp"
+#include "target/stage_names.hpp"
 #include "target/statement_in_stage.hpp"
 
 extern "C" {
@@ -348,7 +349,7 @@ void remark_on_other_extensions(Stage &stage, const LoadPlan &plan, const MovedP
 
 // Returns statements that are still to be run.
 std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options,
-                                           int64_t run_id, const OpenRows &open_rows) {
+                                           int64_t run_id, const OpenRows &open_rows, NameHints &hints) {
   // What the server says of the statements is not news to the caller; errors come anyway.
   set_local("client_min_messages", "warning");
   stage.schemas = name_schemas(plan, run_id);
@@ -372,7 +373,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
     relief.emplace();
 
     carry_defaults(plan, stage.schemas, true);
-    ShapeMaker maker(plan, options, stage);
+    ShapeMaker maker(plan, options, stage, hints);
     maker.make();
     stage.remarks = maker.remarks();
     stage.later = maker.later();
@@ -389,6 +390,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   set_local("search_path", "pg_catalog, pg_temp");
   set_local("default_tablespace", "");
   set_local("standard_conforming_strings", "on");
+  compare_names(stage, plan, hints);
   carry_defaults(plan, stage.schemas, false);
   MemberPlaces places{run_id, stage_name(run_id, plan.schemas.size() + 1, random_number()), plan.schemas,
                       made_extensions, may_be_missing};
@@ -410,6 +412,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   take_away(stage.database_parts);
   put_back(stage.live_database_parts);
   if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+  use_search_paths(stage, hints);
   // Not before the extensions of the live schemas are back there.
   hide_from_decoding(stage.stage_oids());
   stage.objects = objects_in(stage);
@@ -451,15 +454,23 @@ Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::ve
                   const std::vector<StagedSchema> &vanished, int64_t run_id, const OpenRows &open_rows) {
   Stage made;
   std::vector<HeldBackKeys::Held> held_back;
+  NameHints hints;
+  auto make = [&](RelationLocks &) {
+    Stage stage;
+    stage.lock_budget_ms = options.swap_budget_ms;
+    stage.carried = carried;
+    stage.vanished = vanished;
+    held_back = make_shape(stage, plan, options, run_id, open_rows, hints);
+    made = std::move(stage);
+  };
   in_transaction([&] {
-    in_lock_tries({options.swap_budget_ms, oids_of(plan.schemas), {}}, [&](RelationLocks &) {
-      Stage stage;
-      stage.lock_budget_ms = options.swap_budget_ms;
-      stage.carried = carried;
-      stage.vanished = vanished;
-      held_back = make_shape(stage, plan, options, run_id, open_rows);
-      made = std::move(stage);
-    });
+    for (;;) {
+      try {
+        return in_lock_tries({options.swap_budget_ms, oids_of(plan.schemas), {}}, make);
+      } catch (const NamesDiffer &) {
+        // Each time it knows more of them.
+      }
+    }
   });
   try_held_back(made, held_back);
   in_transaction([&] { set_outward_keys_apart(made); });

@@ -12,6 +12,7 @@
 #include "target/carried_types.hpp"
 #include "target/database_parts.hpp"
 #include "target/member_rows.hpp"
+#include "target/resolved_names.hpp"
 #include "target/schema_properties.hpp"
 #include "target/strip.hpp"
 
@@ -47,14 +48,15 @@ struct Stage {
   std::vector<CarriedType> carried;
   MemberRows members;                  // rows for tables of extensions, which stay
   std::vector<LaterStatement> later;   // about objects that stay: run when the copy is published
-  std::vector<Oid> secured;            // tables whose row-level security is off until the copy is complete
-  std::vector<FilteredView> filtered;  // materialized views that their owners would fill through it
+  std::vector<Oid> secured;              // tables whose row-level security is off until the copy is complete
+  std::vector<FilteredView> filtered;    // materialized views that their owners would fill through it
   DatabaseParts live_database_parts;     // set aside while the stage has its real names
   DatabaseParts database_parts;          // of the stage; in place only then, and once it is published
-  std::vector<std::string> remarks;    // what was skipped
-  std::vector<std::string> objects;    // what the schemas hold once stripped, by catalog and OID, sorted
-  std::vector<std::string> parts;      // what that consists of, likewise: columns, defaults, policies and so on
-  std::vector<NotedRows> noted_rows;   // of its tables, if any refers to a table elsewhere
+  std::vector<std::string> remarks;      // what was skipped
+  std::vector<ResolvedObject> resolved;  // what the definitions refer to, before anything was stripped
+  std::vector<std::string> objects;      // what the schemas hold once stripped, by catalog and OID, sorted
+  std::vector<std::string> parts;        // what that consists of, likewise: columns, defaults, policies and so on
+  std::vector<NotedRows> noted_rows;     // of its tables, if any refers to a table elsewhere
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column; or the stage has
   // parts that can be in place only under real names.
@@ -81,7 +83,7 @@ void check_parts_are_there(const Stage &stage);
 
 // Makes the shape of the plan under its real names, hidden from everyone, and leaves it as stage schemas without
 // indexes, constraints and triggers. One transaction, committed. Registers the stage as leftover of the run. `vanished`: as
-// schemas_to_remove gave them.
+// schemas_to_remove gave them. Throws 0A000 if definitions refer to something else here than the plan says of the source.
 Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::vector<CarriedType> &carried,
                   const std::vector<StagedSchema> &vanished, int64_t run_id, const OpenRows &open_rows);
 // How many locks the transaction holds in the end that does all steps under the real names.

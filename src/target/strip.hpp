@@ -17,8 +17,9 @@ struct Stripped {
   std::string schema, object;       // schema by its stage name
   std::vector<std::string> create;  // statements, with stage names
   std::string tablespace;           // default_tablespace while they run
+  std::string search_path;          // if it is to be another than that of the session
   // What the statements touch, for those who run them side by side.
-  Oid table = InvalidOid;       // they are about; InvalidOid for a domain
+  Oid table = InvalidOid;       // they are about, or that a trigger or rule is of; InvalidOid for a domain
   Oid tree = InvalidOid;        // root of its partition tree, or itself
   bool of_parts = false;        // an index of a partitioned table, or one that is attached to such
   Oid referenced = InvalidOid;  // table a foreign key refers to

@@ -199,11 +199,13 @@ TEST(WorkItem, SurvivesPacking) {
   item.source_table = 4294967294u;
   item.statements = {"one", "two"};
   item.tablespace = "t";
+  item.search_path = "\"s\", t";
   std::string packed = encode({item, WorkItem()});
   WorkItem unpacked = decode_work_item(packed, 0);
   EXPECT_EQ(encode({unpacked, WorkItem()}), packed);
   EXPECT_EQ(unpacked.object, item.object);
   EXPECT_EQ(unpacked.columns, item.columns);
+  EXPECT_EQ(unpacked.search_path, item.search_path);
   EXPECT_EQ(unpacked.bytes, item.bytes);
   EXPECT_EQ(unpacked.source_table, item.source_table);
   EXPECT_EQ(decode_work_item(packed, 1).object, "");

@@ -1,0 +1,124 @@
+// Compares what names were resolved to.
+
+#include "target/resolved_names.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+#include "core/error.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr size_t kMaxShown = 20;
+
+using Key = std::tuple<std::string, std::string, std::string, std::string>;
+
+Key key_of(const ResolvedObject &object) { return {object.kind, object.schema, object.name, object.part}; }
+
+using Objects = std::map<Key, const ResolvedObject *>;
+
+Objects by_key(const std::vector<ResolvedObject> &objects) {
+  Objects found;
+  for (const ResolvedObject &object : objects) found[key_of(object)] = &object;
+  return found;
+}
+
+std::vector<std::string> less(const std::vector<std::string> &all, const std::vector<std::string> &some) {
+  std::vector<std::string> rest;
+  std::set_difference(all.begin(), all.end(), some.begin(), some.end(), std::back_inserter(rest));
+  return rest;
+}
+
+std::string listed(const std::vector<std::string> &texts) {
+  std::string text;
+  for (const std::string &one : texts) text += (text.empty() ? "" : ", ") + one;
+  return text.empty() ? "nothing" : text;
+}
+
+std::string sentence(const NameDifference &difference) {
+  return difference.there.text() + ": " + listed(difference.only_here) + " instead of " + listed(difference.only_there);
+}
+
+void replace_all(std::string &text, const std::string &from, const std::string &to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+std::vector<ResolvedObject> resolve_names(const std::vector<std::string> &schemas, NamesCompared compared) {
+  std::vector<ResolvedObject> objects;
+  for (const Row &row : query(resolved_names_sql(compared), {array_literal(schemas), "true"}))
+    objects.push_back(resolved_object(row));
+  return objects;
+}
+
+std::vector<ResolvedObject> renamed(std::vector<ResolvedObject> objects,
+                                    const std::vector<std::pair<std::string, std::string>> &names) {
+  // From the last on: the name of the first may begin that of the tenth.
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const auto &[from, to] = *name;
+    std::string written = query_value("SELECT pg_catalog.quote_ident($1)", {to}).value_or(to);
+    for (ResolvedObject &object : objects) {
+      if (object.schema == from) object.schema = to;
+      replace_all(object.part, from, written);
+      for (std::string &reference : object.refers_to) replace_all(reference, from, written);
+    }
+  }
+  for (ResolvedObject &object : objects) std::sort(object.refers_to.begin(), object.refers_to.end());
+  return objects;
+}
+
+std::vector<NameDifference> differences(const std::vector<ResolvedObject> &there,
+                                        const std::vector<ResolvedObject> &here) {
+  std::vector<NameDifference> found;
+  Objects others = by_key(there);
+  for (const ResolvedObject &object : here) {
+    auto other = others.find(key_of(object));
+    static const std::vector<std::string> nothing;
+    const std::vector<std::string> &expected = other == others.end() ? nothing : other->second->refers_to;
+    if (expected == object.refers_to) continue;
+    found.push_back({other == others.end() ? object : *other->second, less(expected, object.refers_to),
+                     less(object.refers_to, expected)});
+  }
+  return found;
+}
+
+bool add_hints(const std::vector<NameDifference> &differences, NameHints &hints) {
+  bool is_new = false;
+  for (const NameDifference &difference : differences) {
+    Home home{difference.there.schema, difference.there.name};
+    if (!difference.there.schemas.empty())
+      is_new = hints.paths.emplace(home, search_path_for(difference.there)).second || is_new;
+    // It may have been made before the operator class that it groups by, on which nothing depends.
+    if (difference.there.kind == "view") is_new = hints.again.insert(home).second || is_new;
+  }
+  return is_new;
+}
+
+void refuse_differences(const std::vector<NameDifference> &differences, const std::string &message,
+                        const std::string &hint) {
+  if (differences.empty()) return;
+  std::string detail;
+  for (size_t i = 0; i < differences.size() && i < kMaxShown; i++)
+    detail += (i == 0 ? "" : "\n") + sentence(differences[i]);
+  if (differences.size() > kMaxShown) detail += "\nand " + std::to_string(differences.size() - kMaxShown) + " more";
+  throw Error("0A000", message, detail, hint);
+}
+
+std::vector<std::string> search_path_for(const ResolvedObject &object) {
+  std::vector<std::string> path{"pg_catalog"};
+  path.insert(path.end(), object.schemas.begin(), object.schemas.end());
+  return path;
+}
+
+std::string search_path_text(const std::vector<std::string> &schemas) {
+  std::string text;
+  for (const std::string &schema : schemas) text += (text.empty() ? "" : ", ") + quote(schema);
+  return text;
+}
+
+}  // namespace pagila_repl
