@@ -54,8 +54,11 @@ struct Statement {
   bool on_table = false;                  // what it creates belongs to the table `schema`.`name`
   std::string makes_index;                // name of an index that is created
   bool is_unpopulated = false;            // a materialized view is created without rows
-  bool creates_cast = false;              // or a transform, which are in no schema
-  std::vector<QualifiedName> made_of;     // the types and functions of such; schema empty if not written
+  // type: a relation, too. found_by_type: a cast, transform, operator, operator family or class, which what uses them does not name.
+  enum class Makes { other, type, function, found_by_type };
+  Makes makes = Makes::other;
+  // What functions and what is found by type are made of, operators and families among the functions; schema empty if not written.
+  std::vector<QualifiedName> of_types, of_functions;
   std::vector<std::string> roles;
   std::string setting, setting_value;  // setting, ignored, unknown_setting, role
   bool setting_is_local = false;

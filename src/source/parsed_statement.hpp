@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/load_plan.hpp"
 #include "pg/compat.hpp"
+#include "source/statement_parts.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -16,11 +17,10 @@ namespace pagila_repl {
 // The plain twin of Statement, filled by server code.
 struct Parsed {
   Statement::Kind kind;
-  bool creates, creates_table, refreshes, about_type, default_privileges, has_target, is_unpopulated, removes, on_table,
-      creates_cast;
+  bool creates, creates_table, refreshes, about_type, default_privileges, has_target, is_unpopulated, removes, on_table;
   const char *schema, *name, *makes_index;
   List *roles, *more_schemas, *more_names;  // of char *
-  List *made_of;                            // of lists of names
+  StatementParts parts;
   const char *setting, *setting_value, *global_kind, *wrapper, *remark;
   bool setting_is_local;
   int64 sequence_value;

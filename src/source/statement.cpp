@@ -53,26 +53,6 @@ namespace {
 constexpr const char *kNoLargeObjects = "Make the dump with --no-blobs.";
 constexpr const char *kEachObject = "Name the objects one by one, as pg_dump does.";
 
-void made_of(Parsed *parsed, List *names) { parsed->made_of = lappend(parsed->made_of, names); }
-
-void made_of(Parsed *parsed, const ObjectWithArgs *function) {
-  if (function != nullptr) made_of(parsed, function->objname);
-}
-
-void classify_cast(Parsed *parsed, CreateCastStmt *statement) {
-  parsed->creates_cast = true;
-  made_of(parsed, statement->sourcetype->names);
-  made_of(parsed, statement->targettype->names);
-  made_of(parsed, statement->func);
-}
-
-void classify_transform(Parsed *parsed, CreateTransformStmt *statement) {
-  parsed->creates_cast = true;
-  made_of(parsed, statement->type_name->names);
-  made_of(parsed, statement->fromsql);
-  made_of(parsed, statement->tosql);
-}
-
 void create(Parsed *parsed) { parsed->creates = true; }
 
 void create_on(Parsed *parsed, const RangeVar *table) {
@@ -286,8 +266,8 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CreateTrigStmt: return create_on(parsed, castNode(CreateTrigStmt, node)->relation);
     case T_RuleStmt: return create_on(parsed, castNode(RuleStmt, node)->relation);
     case T_CreatePolicyStmt: return create_on(parsed, castNode(CreatePolicyStmt, node)->table);
-    case T_CreateCastStmt: return classify_cast(parsed, castNode(CreateCastStmt, node));
-    case T_CreateTransformStmt: return classify_transform(parsed, castNode(CreateTransformStmt, node));
+    case T_CreateCastStmt:
+    case T_CreateTransformStmt: return;
 
     case T_AlterTableStmt: return classify_alter_table(parsed, castNode(AlterTableStmt, node));
     case T_AlterSeqStmt: return about(parsed, castNode(AlterSeqStmt, node)->sequence);
@@ -367,10 +347,12 @@ Parsed parse(const char *text) {
   Parsed parsed{};
   parsed.kind = Statement::Kind::run;
   Node *statement = parse_statement(text);
-  if (statement == nullptr)
+  if (statement == nullptr) {
     parsed.kind = Statement::Kind::ignored;
-  else
-    classify_node(&parsed, statement);
+    return parsed;
+  }
+  classify_node(&parsed, statement);
+  parsed.parts = parts_of_statement(statement);
   return parsed;
 }
 
@@ -436,7 +418,6 @@ Statement classify(const std::string &text, bool is_dump) {
   statement.kind = parsed.kind;
   statement.creates = parsed.creates;
   statement.creates_table = parsed.creates_table;
-  statement.creates_cast = parsed.creates_cast;
   statement.refreshes = parsed.refreshes;
   statement.about_type = parsed.about_type;
   statement.default_privileges = parsed.default_privileges;
@@ -454,11 +435,9 @@ Statement classify(const std::string &text, bool is_dump) {
   statement.on_table = parsed.on_table;
   statement.setting_is_local = parsed.setting_is_local;
   statement.remark = text_or_empty(parsed.remark);
-  for (int i = 0; i < list_length(parsed.made_of); i++) {
-    auto *names = static_cast<List *>(list_nth(parsed.made_of, i));
-    statement.made_of.push_back(
-        {list_length(names) < 2 ? "" : strVal(list_nth(names, list_length(names) - 2)), strVal(llast(names))});
-  }
+  statement.makes = parsed.parts.makes;
+  statement.of_types = qualified_names(parsed.parts.types);
+  statement.of_functions = qualified_names(parsed.parts.functions);
   statement.setting = text_or_empty(parsed.setting);
   statement.setting_value = text_or_empty(parsed.setting_value);
   statement.global_kind = text_or_empty(parsed.global_kind);

@@ -17,13 +17,13 @@ namespace pagila_repl {
 
 namespace {
 
-std::vector<std::string> schemas_in(const std::string &search_path) {
+SearchPath schemas_in(const std::string &search_path) {
   const char *text = search_path.c_str();
   List *names = guarded([text]() -> List * {
     List *list;
     return SplitIdentifierString(pstrdup(text), ',', &list) ? list : NIL;
   });
-  std::vector<std::string> schemas;
+  SearchPath schemas;
   for (int i = 0; i < list_length(names); i++) {
     std::string schema = static_cast<const char *>(list_nth(names, i));
     if (!schema.empty()) schemas.push_back(schema);
@@ -36,6 +36,26 @@ bool is_named_wrong(const Error &error) {
   return error.sqlstate.compare(0, 2, "42") == 0 && error.sqlstate != "42501";
 }
 
+// Extensions and copied schemas: of what a dump file leaves unsaid, this is where it can only have been found.
+SearchPath path_of_all(const LoadPlan &plan) {
+  SearchPath path{"pg_catalog"};
+  auto add = [&](const std::string &schema) {
+    if (!schema.empty() && std::find(path.begin(), path.end(), schema) == path.end()) path.push_back(schema);
+  };
+  for (const ShapeStatement &statement : plan.shape)
+    if (statement.what.kind == Statement::Kind::extension) add(statement.what.schema);
+  for (const std::string &schema : plan.schemas) add(schema);
+  return path;
+}
+
+// How the server prints what looks for operators by name, and no more than that is worth a second try.
+constexpr const char *kFindsByName[] = {" USING (", "NULLIF(", "CASE ", "DISTINCT FROM "};
+
+bool finds_by_name(const std::string &text) {
+  return std::any_of(std::begin(kFindsByName), std::end(kFindsByName),
+                     [&](const char *syntax) { return text.find(syntax) != std::string::npos; });
+}
+
 constexpr const char *kMakesView[] = {"CREATE VIEW ", "CREATE OR REPLACE VIEW "};
 
 bool makes_view(const std::string &text) {
@@ -45,14 +65,11 @@ bool makes_view(const std::string &text) {
 
 }  // namespace
 
-NamedStatements::NamedStatements(const LoadPlan &plan, NameHints &hints) : plan_(plan), hints_(hints) {
-  for (const ResolvedObject &object : plan.resolved.objects) {
-    if (object.schemas.empty()) continue;
-    std::vector<std::string> &path = needed_[{object.schema, object.name}];
-    for (const std::string &schema : search_path_for(object))
-      if (std::find(path.begin(), path.end(), schema) == path.end()) path.push_back(schema);
-  }
-}
+NamedStatements::NamedStatements(const LoadPlan &plan, NameHints &hints)
+    : hints_(hints),
+      needed_(search_paths_for(plan.resolved.objects)),
+      has_source_(!plan.resolved.objects.empty()),
+      path_of_all_(path_of_all(plan)) {}
 
 void NamedStatements::set(const std::string &setting, const std::string &value) {
   set_local(setting, value);
@@ -69,23 +86,34 @@ void NamedStatements::run(const ShapeStatement &statement) {
   if (makes_view(statement.text)) views_[home] = &statement;
   if (!path_of_dump_.empty()) hints_.dumped.emplace(home, path_of_dump_);
   auto hint = hints_.paths.find(home);
-  if (hint != hints_.paths.end()) return run_under(hint->second, statement.text);
-  auto needed = needed_.find(home);
-  if (needed == needed_.end()) {
+  std::optional<SearchPath> needed = needed_for(home, statement.text);
+  if (hint == hints_.paths.end() && !needed) {
     execute_restricted(statement.text);
     return;
   }
+  std::optional<Error> failure;
+  if (hint != hints_.paths.end() && can_run_under(hint->second, statement.text, failure)) return;
+  failure.reset();
+  if (can_run_under({}, statement.text, failure)) return;
+  if (!needed || !can_run_under(*needed, statement.text, failure)) throw *failure;
+  hints_.needed.emplace(home, *needed);
+}
+
+std::optional<SearchPath> NamedStatements::needed_for(const Home &home, const std::string &text) const {
+  auto needed = needed_.find(home);
+  if (needed != needed_.end()) return needed->second;
+  if (has_source_ || !finds_by_name(text)) return {};
+  return path_of_all_;
+}
+
+bool NamedStatements::can_run_under(const SearchPath &path, const std::string &text, std::optional<Error> &failure) {
   try {
-    in_subtransaction([&] { execute_restricted(statement.text); });
+    in_subtransaction([&] { path.empty() ? execute_restricted(text) : run_under(path, text); });
+    return true;
   } catch (const Error &error) {
     if (!is_named_wrong(error)) throw;
-    try {
-      in_subtransaction([&] { run_under(needed->second, statement.text); });
-    } catch (const Error &second) {
-      if (!is_named_wrong(second)) throw;
-      throw error;
-    }
-    hints_.paths.insert(*needed);
+    if (!failure) failure = error;
+    return false;
   }
 }
 
@@ -105,7 +133,7 @@ void NamedStatements::make_views_again() {
   }
 }
 
-void NamedStatements::run_under(const std::vector<std::string> &path, const std::string &text) {
+void NamedStatements::run_under(const SearchPath &path, const std::string &text) {
   std::string before = query_value("SELECT pg_catalog.current_setting('search_path')").value_or("");
   set_local("search_path", search_path_text(path));
   execute_restricted(text);

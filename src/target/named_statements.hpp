@@ -1,8 +1,11 @@
 // Runs statements of a shape so that names without a schema become what they are on the source.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 
+#include "core/error.hpp"
 #include "core/load_plan.hpp"
 #include "target/resolved_names.hpp"
 
@@ -15,20 +18,25 @@ class NamedStatements {
 
   // A setting of the dump. What is made under a search_path of the dump keeps it when it is built again.
   void set(const std::string &setting, const std::string &value);
-  // As it is written. If it fails and is about something that the source says refers to operators or functions outside of
-  // pg_catalog, again with their schemas in the search_path, for operators are not always written with theirs.
+  // With the search_path of the hints or, where these say nothing or it fails so, as it is written. If that fails, too, and it is about
+  // something that the source says refers to operators or functions outside of pg_catalog, with their schemas in the
+  // search_path, for operators are not always written with theirs. Without a source: with all that there are.
   void run(const ShapeStatement &statement);
   // Views of the hints; call it when all else is there.
   void make_views_again();
 
  private:
-  void run_under(const std::vector<std::string> &path, const std::string &text);
+  // False, and undone, if names in it cannot be resolved; of the first such error a copy is kept.
+  bool can_run_under(const SearchPath &path, const std::string &text, std::optional<Error> &failure);
+  void run_under(const SearchPath &path, const std::string &text);
+  std::optional<SearchPath> needed_for(const Home &home, const std::string &text) const;
 
-  const LoadPlan &plan_;
   NameHints &hints_;
-  std::map<Home, std::vector<std::string>> needed_;  // search_path by what has such references
-  std::map<Home, const ShapeStatement *> views_;     // the last statement that makes each view
-  std::vector<std::string> path_of_dump_;
+  std::map<Home, SearchPath> needed_;             // by what has such references
+  std::map<Home, const ShapeStatement *> views_;  // the last statement that makes each view
+  const bool has_source_;
+  const SearchPath path_of_all_;
+  SearchPath path_of_dump_;
 };
 
 }  // namespace pagila_repl

@@ -42,6 +42,28 @@ std::string sentence(const NameDifference &difference) {
   return difference.there.text() + ": " + listed(difference.only_here) + " instead of " + listed(difference.only_there);
 }
 
+SearchPath search_path_for(const ResolvedObject &object) {
+  SearchPath path{"pg_catalog"};
+  path.insert(path.end(), object.schemas.begin(), object.schemas.end());
+  return path;
+}
+
+// As pg_dump has it.
+const SearchPath kNoSchemas{"pg_catalog"};
+
+// The first of the candidates that was not tried; the one in use has led to a difference.
+bool try_another(const Home &home, const std::vector<SearchPath> &candidates, NameHints &hints) {
+  std::set<SearchPath> &tried = hints.tried[home];
+  auto used = hints.paths.find(home);
+  tried.insert(used == hints.paths.end() ? kNoSchemas : used->second);
+  for (const SearchPath &candidate : candidates)
+    if (tried.insert(candidate).second) {
+      hints.paths[home] = candidate;
+      return true;
+    }
+  return false;
+}
+
 void replace_all(std::string &text, const std::string &from, const std::string &to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
@@ -87,12 +109,16 @@ std::vector<NameDifference> differences(const std::vector<ResolvedObject> &there
   return found;
 }
 
-bool add_hints(const std::vector<NameDifference> &differences, NameHints &hints) {
+bool add_hints(const std::vector<NameDifference> &differences, const std::vector<ResolvedObject> &there,
+               NameHints &hints) {
+  std::map<Home, SearchPath> paths = search_paths_for(there);
+  std::set<Home> homes;
   bool is_new = false;
   for (const NameDifference &difference : differences) {
     Home home{difference.there.schema, difference.there.name};
-    if (!difference.there.schemas.empty())
-      is_new = hints.paths.emplace(home, search_path_for(difference.there)).second || is_new;
+    // The schemas of all that the statements about it refer to, of what this does alone, and none.
+    if (auto path = paths.find(home); path != paths.end() && homes.insert(home).second)
+      is_new = try_another(home, {path->second, search_path_for(difference.there), kNoSchemas}, hints) || is_new;
     // It may have been made before the operator class that it groups by, on which nothing depends.
     if (difference.there.kind == "view") is_new = hints.again.insert(home).second || is_new;
   }
@@ -109,15 +135,20 @@ void refuse_differences(const std::vector<NameDifference> &differences, const st
   throw Error("0A000", message, detail, hint);
 }
 
-std::vector<std::string> search_path_for(const ResolvedObject &object) {
-  std::vector<std::string> path{"pg_catalog"};
-  path.insert(path.end(), object.schemas.begin(), object.schemas.end());
-  return path;
+std::map<Home, SearchPath> search_paths_for(const std::vector<ResolvedObject> &objects) {
+  std::map<Home, SearchPath> paths;
+  for (const ResolvedObject &object : objects) {
+    if (object.schemas.empty()) continue;
+    SearchPath &path = paths[{object.schema, object.name}];
+    for (const std::string &schema : search_path_for(object))
+      if (std::find(path.begin(), path.end(), schema) == path.end()) path.push_back(schema);
+  }
+  return paths;
 }
 
-std::string search_path_text(const std::vector<std::string> &schemas) {
+std::string search_path_text(const SearchPath &path) {
   std::string text;
-  for (const std::string &schema : schemas) text += (text.empty() ? "" : ", ") + quote(schema);
+  for (const std::string &schema : path) text += (text.empty() ? "" : ", ") + quote(schema);
   return text;
 }
 

@@ -18,11 +18,15 @@ namespace pagila_repl {
 // What statements are about: the schema and name of a relation, function, type or statistics object.
 using Home = std::pair<std::string, std::string>;
 
+using SearchPath = std::vector<std::string>;
+
 // How statements are run so that their names become what they are on the source.
 struct NameHints {
-  std::map<Home, std::vector<std::string>> paths;   // the search_path of all statements about it
-  std::map<Home, std::vector<std::string>> dumped;  // the one that the dump has set for them itself
-  std::set<Home> again;                             // views that are made once more when all else is there
+  std::map<Home, SearchPath> paths;            // the search_path of all statements about it
+  std::map<Home, std::set<SearchPath>> tried;  // those of which nothing is to be expected any more
+  std::map<Home, SearchPath> needed;           // the one without which a statement about it failed
+  std::map<Home, SearchPath> dumped;           // the one that the dump has set for them itself
+  std::set<Home> again;                        // views that are made once more when all else is there
 };
 
 struct NameDifference {
@@ -41,15 +45,16 @@ std::vector<ResolvedObject> renamed(std::vector<ResolvedObject> objects,
 std::vector<NameDifference> differences(const std::vector<ResolvedObject> &there,
                                         const std::vector<ResolvedObject> &here);
 
-// Adds to the hints what may make the differences go; false if nothing is left to try.
-bool add_hints(const std::vector<NameDifference> &differences, NameHints &hints);
+// Adds to the hints what may make the differences go; false if nothing is left to try. `there`: all that the source says.
+bool add_hints(const std::vector<NameDifference> &differences, const std::vector<ResolvedObject> &there,
+               NameHints &hints);
 
 // Throws 0A000 with all of them, if there are any.
 void refuse_differences(const std::vector<NameDifference> &differences, const std::string &message,
                         const std::string &hint);
 
-// pg_catalog, then the schemas of the operators and functions.
-std::vector<std::string> search_path_for(const ResolvedObject &object);
-std::string search_path_text(const std::vector<std::string> &schemas);
+// By what has references to operators and functions outside of pg_catalog: pg_catalog, then their schemas.
+std::map<Home, SearchPath> search_paths_for(const std::vector<ResolvedObject> &objects);
+std::string search_path_text(const SearchPath &path);
 
 }  // namespace pagila_repl

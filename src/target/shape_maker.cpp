@@ -32,17 +32,21 @@ Error placed(const Error &error, const ShapeStatement &statement) {
 }
 
 ShapeMaker::ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints)
-    : plan_(plan), options_(options), keys_(stage.stage_oids()), casts_(plan), named_(plan, hints) {
+    : plan_(plan),
+      options_(options),
+      keys_(stage.stage_oids()),
+      named_(plan, hints),
+      early_(plan, [this](const ShapeStatement &statement) { named_.run(statement); }) {
   for (const CarriedType &type : stage.carried) carried_.insert({type.schema, type.name});
   session_role_ = *query_value("SELECT session_user");
 }
 
 void ShapeMaker::make() {
-  casts_.make_first();
   for (const ShapeStatement &statement : plan_.shape) {
     try {
+      early_.before(statement);
       make(statement);
-      casts_.make_after(statement);
+      early_.after(statement);
       LockRelief::after_statement();
     } catch (const Error &error) {
       Error told = placed(error, statement);
@@ -70,7 +74,7 @@ void ShapeMaker::make(const ShapeStatement &statement) {
   using Kind = Statement::Kind;
   const Statement &what = statement.what;
   if (what.about_type && carried_.count({what.schema, what.name}) > 0) return;
-  if (casts_.have_made(statement)) return;
+  if (early_.have_made(statement)) return;
   if (statement.may_be_member && is_done_about_member(statement)) return;
   switch (what.kind) {
     case Kind::setting:

@@ -10,7 +10,7 @@
 #include "core/error.hpp"
 #include "core/load_plan.hpp"
 #include "core/run_options.hpp"
-#include "target/early_casts.hpp"
+#include "target/early_statements.hpp"
 #include "target/held_back_keys.hpp"
 #include "target/named_statements.hpp"
 #include "target/stage.hpp"
@@ -72,8 +72,8 @@ class ShapeMaker {
   std::vector<LaterStatement> later_;
   std::vector<Oid> made_extensions_;
   std::vector<std::string> missing_extensions_;
-  EarlyCasts casts_;
   NamedStatements named_;
+  EarlyStatements early_;
 };
 
 }  // namespace pagila_repl

@@ -10,7 +10,7 @@ namespace {
 
 // What the server prints of a definition needs the search_path that it was made with, too. Members of extensions are in the live
 // schemas again.
-std::string path_for_rebuild(const Stage &stage, const std::vector<std::string> &path) {
+std::string path_for_rebuild(const Stage &stage, const SearchPath &path) {
   std::vector<std::string> schemas;
   for (const std::string &schema : path) {
     for (const StagedSchema &staged : stage.schemas)
@@ -37,7 +37,7 @@ void compare_names(Stage &stage, const LoadPlan &plan, NameHints &hints) {
   std::vector<NameDifference> found =
       differences(plan.resolved.objects,
                   plan.resolved.is_same_version ? stage.resolved : resolve_names(schemas, NamesCompared::users));
-  if (add_hints(found, hints)) throw NamesDiffer{};
+  if (add_hints(found, plan.resolved.objects, hints)) throw NamesDiffer{};
   refuse_differences(
       found, "definitions would refer to something else here than on the source",
       "Leave them out, or create them on the source again with OPERATOR(schema.operator) in place of operators "
@@ -45,15 +45,19 @@ void compare_names(Stage &stage, const LoadPlan &plan, NameHints &hints) {
 }
 
 void use_search_paths(Stage &stage, const NameHints &hints) {
-  std::map<Home, std::vector<std::string>> paths = hints.paths;
+  std::map<Home, SearchPath> paths = hints.paths;
+  paths.insert(hints.needed.begin(), hints.needed.end());
   paths.insert(hints.dumped.begin(), hints.dumped.end());
-  std::map<Oid, std::string> path_of;
+  std::map<std::pair<Oid, Oid>, std::string> path_of;
   for (const auto &[home, path] : paths)
-    if (Value oid = query_value("SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relname = $2",
-                                {std::to_string(stage.of(home.first).stage_oid), home.second}))
-      path_of[static_cast<Oid>(std::stoul(*oid))] = path_for_rebuild(stage, path);
+    for (const Row &row :
+         query("SELECT oid, 0 FROM pg_catalog.pg_class WHERE relnamespace = $1::oid AND relname = $2 UNION ALL"
+               " SELECT 0, oid FROM pg_catalog.pg_type WHERE typnamespace = $1::oid AND typname = $2 AND typtype = 'd'",
+               {std::to_string(stage.of(home.first).stage_oid), home.second}))
+      path_of[{static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1]))}] =
+          path_for_rebuild(stage, path);
   for (Stripped &stripped : stage.stripped) {
-    auto path = path_of.find(stripped.table);
+    auto path = path_of.find({stripped.table, stripped.domain});
     if (path != path_of.end()) stripped.search_path = path->second;
   }
 }

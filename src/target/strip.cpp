@@ -158,7 +158,7 @@ std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
            R"(SELECT k.oid, CASE WHEN k.conrelid <> 0 THEN 'TABLE ' ELSE 'DOMAIN ' END,
                      pg_catalog.format('%I.%I', n.nspname, COALESCE(c.relname, t.typname)), k.conname,
                      pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'), n.nspname,
-                     k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid
+                     k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid, k.contypid
                 FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                      LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
                      JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
@@ -171,6 +171,7 @@ std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
         stripped_of(Stripped::Group::constraint, "constraint", *row[6], *row[3], {constraint_definition(*row[0])});
     check.table = to_oid(row[7]);
     check.tree = to_oid(row[8]);
+    check.domain = to_oid(row[9]);
     execute("ALTER " + *row[1] + *row[2] + " DROP CONSTRAINT " + *row[4]);
     if (row[5])
       check.create.push_back("COMMENT ON CONSTRAINT " + *row[4] + " ON " + (*row[1] == "DOMAIN " ? *row[1] : "") +

@@ -20,6 +20,7 @@ struct Stripped {
   std::string search_path;          // if it is to be another than that of the session
   // What the statements touch, for those who run them side by side.
   Oid table = InvalidOid;       // they are about, or that a trigger or rule is of; InvalidOid for a domain
+  Oid domain = InvalidOid;      // that they are about instead
   Oid tree = InvalidOid;        // root of its partition tree, or itself
   bool of_parts = false;        // an index of a partitioned table, or one that is attached to such
   Oid referenced = InvalidOid;  // table a foreign key refers to
