@@ -102,7 +102,7 @@ void fill_as_filtered(const Stage &stage, const FilteredView &there, bool is_sam
 
 }  // namespace
 
-void lift_row_security(Stage &stage) {
+void lift_row_security(const LoadPlan &plan, Stage &stage) {
   std::string schemas = array_literal(stage.stage_oids());
   for (const Row &row : query(R"(SELECT oid FROM pg_catalog.pg_class c
                  WHERE relnamespace = ANY ($1::oid[]) AND relrowsecurity
@@ -119,8 +119,11 @@ void lift_row_security(Stage &stage) {
                  WHERE n.oid = ANY ($1::oid[])))" +
                std::string(kFilteredViews) +
                " SELECT c.nspname, c.relname, f.owner FROM filtered f JOIN relation c ON c.oid = f.view",
-           {schemas}))
-    stage.filtered.push_back({{*row[0], *row[1]}, *row[2], {}, false});
+           {schemas})) {
+    FilteredView view{{*row[0], *row[1]}, *row[2], {}, false};
+    // A dump does not say who filled it. Under the owner that it had there it is what that owner sees.
+    if (plan.files.empty() || owner_in(plan, view.view) == view.owner) stage.filtered.push_back(view);
+  }
   set_row_security(stage.secured, false);
 }
 
@@ -143,8 +146,7 @@ void fill_as_on_source(const LoadPlan &plan, const Stage &stage, const Qualified
     if (there == nullptr) return fill_with_everything(refresh);
     return fill_as_filtered(stage, *there, here != nullptr && here->owner == there->owner, refresh);
   }
-  // A dump does not say who filled it. Under the owner that it had there it is what that owner sees.
-  if (here != nullptr && here->owner == owner_in(plan, view)) return fill_by_policies(stage, refresh);
+  if (here != nullptr) return fill_by_policies(stage, refresh);
   fill_with_everything(refresh);
 }
 

@@ -10,9 +10,9 @@
 
 namespace pagila_repl {
 
-// Notes in the stage which tables have row-level security and which materialized views their owners would fill through it, and
-// turns it off. For the transaction that makes the shape, while the stage has the names it is to be seen with.
-void lift_row_security(Stage &stage);
+// Notes in the stage which tables have row-level security and which materialized views their owners would fill through it, of a dump
+// those that have the owner that it gives them, and turns it off. For the transaction that makes the shape, while the stage has the names it is to be seen with.
+void lift_row_security(const LoadPlan &plan, Stage &stage);
 // Turns it on again, before the definitions are recorded. Needs a transaction.
 void put_back_row_security(const Stage &stage);
 // Adds tables of the stage on which it is not on again. Needs a transaction.

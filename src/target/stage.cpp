@@ -399,7 +399,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   stage.database_parts = parts_made(stage.stage_oids(), stage.carried, casts_before);
   stage.runs_own_code = !stage.database_parts.empty() || needs_real_names(stage.stage_oids(), made_extensions) ||
                         reads_pending_rows(stage.members, stage.stage_oids());
-  lift_row_security(stage);
+  lift_row_security(plan, stage);
   // The definitions are printed with the names that hold when they are run again.
   if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
   for (StagedSchema &schema : stage.schemas) {
