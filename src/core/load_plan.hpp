@@ -51,9 +51,9 @@ struct Statement {
   std::vector<QualifiedName> more_targets;  // further objects that it is about
   // Takes away an object or a part of it: nothing, where the dump has not made it before.
   bool removes = false;
-  bool on_table = false;                  // what it creates belongs to the table `schema`.`name`
-  std::string makes_index;                // name of an index that is created
-  bool is_unpopulated = false;            // a materialized view is created without rows
+  bool on_table = false;        // what it creates belongs to the table `schema`.`name`
+  std::string makes_index;      // name of an index that is created
+  bool is_unpopulated = false;  // a materialized view is created without rows
   // type: a relation, too. found_by_type: a cast, transform, operator, operator family or class, which what uses them does not name.
   enum class Makes { other, type, function, found_by_type };
   Makes makes = Makes::other;

@@ -160,8 +160,11 @@ void check_tables(const LoadPlan &plan, const SourceCatalog &catalog) {
                   "It was to be left out.");
 }
 
-// Those that pg_dump leaves out of a dump of some schemas.
+// Those that pg_dump leaves out of a dump of some schemas. The source has said them in the encoding of this database.
 void add_casts(const SourceCatalog &catalog, Planner &planner) {
+  DumpItem encoding;
+  encoding.text = std::string("SET client_encoding = '") + guarded([] { return GetDatabaseEncodingName(); }) + "'";
+  planner.take(encoding);
   for (const SourceCast &cast : catalog.casts)
     for (const std::string *text : {&cast.statement, &cast.comment}) {
       if (text->empty()) continue;

@@ -93,11 +93,6 @@ SELECT 'owner', pg_catalog.pg_get_userbyid(o.owner), pg_catalog.count(*)::text, 
 UNION ALL
 SELECT 'for superusers', pg_catalog.pg_describe_object(classid, objid, 0), since, NULL, NULL FROM for_superusers
 UNION ALL
-SELECT 'cast for superusers', pg_catalog.pg_describe_object('pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, 0), NULL, NULL, NULL
-  FROM pg_catalog.pg_cast c
- WHERE c.oid >= 16384 AND c.castmethod = 'b'
-   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND m.objid = c.oid)
-UNION ALL
 SELECT 'function setting', f.function::pg_catalog.regprocedure::text, pg_catalog.split_part(c.setting, '=', 1), NULL, NULL
   FROM (SELECT o.objid AS function FROM comes o WHERE o.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass) f
        JOIN pg_catalog.pg_proc p ON p.oid = f.function
@@ -304,9 +299,8 @@ void Needs::superusers() {
     for (const Row &row : needs_["for superusers"])
       if (!row[2] || is_here("SELECT WHERE pg_catalog.current_setting('server_version_num')::int >= $1::int", *row[2]))
         refused.push_back(text_in(row, 1));
-    // pg_dump tells of casts only with everything.
-    if (catalog_.everything)
-      for (const Row &row : needs_["cast for superusers"]) refused.push_back(text_in(row, 1));
+    for (const SourceCast &cast : catalog_.casts)
+      if (cast.is_unchecked) refused.push_back(cast.name);
     if (!refused.empty())
       found_.error("superuser", "42501", "only a superuser may create " + shown(refused),
                    "Leave their schema out, or run as a superuser, for whom the server must be trusted.");

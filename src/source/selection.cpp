@@ -90,7 +90,8 @@ std::vector<std::string> wanted_schemas(Connection &source, const Selection &sel
   if (selection.schemas.empty()) add(source.query(eligible_schemas()));
   for (const std::string &pattern : selection.schemas)
     if (!add(query_with_pattern(
-            source, eligible_schemas() + " AND n.nspname OPERATOR(pg_catalog.~) $1::pg_catalog.text COLLATE pg_catalog.default",
+            source,
+            eligible_schemas() + " AND n.nspname OPERATOR(pg_catalog.~) $1::pg_catalog.text COLLATE pg_catalog.default",
             {schema_pattern(pattern).name}, pattern)))
       throw Error("3F000", "no schema of the source matches \"" + pattern + "\"", {},
                   "Schemas of the server and of extensions are never copied.");

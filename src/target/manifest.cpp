@@ -367,10 +367,9 @@ int64_t run_behind(const std::vector<std::string> &schemas) {
 
 std::map<std::string, std::vector<std::string>> definitions_by_schema(const std::vector<std::string> &schema_oids) {
   std::map<std::string, std::vector<std::string>> definitions;
-  for (const Row &row :
-       query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" + definitions_sql() +
-                 ") o WHERE is_inside",
-             {array_literal(schema_oids)}))
+  for (const Row &row : query("SELECT schema_name, pg_catalog.concat_ws(' ', classid, objid, hash) FROM (" +
+                                  definitions_sql() + ") o WHERE is_inside",
+                              {array_literal(schema_oids)}))
     definitions[row[0].value_or("")].push_back(*row[1]);
   return definitions;
 }

@@ -73,7 +73,9 @@ NamedStatements::NamedStatements(const LoadPlan &plan, NameHints &hints)
 
 void NamedStatements::set(const std::string &setting, const std::string &value) {
   set_local(setting, value);
-  if (pg_strcasecmp(setting.c_str(), "search_path") == 0) path_of_dump_ = schemas_in(value);
+  if (pg_strcasecmp(setting.c_str(), "search_path") != 0) return;
+  path_in_force_ = value;
+  path_of_dump_ = schemas_in(value);
 }
 
 void NamedStatements::run(const ShapeStatement &statement) {
@@ -103,7 +105,12 @@ std::optional<SearchPath> NamedStatements::needed_for(const Home &home, const st
   auto needed = needed_.find(home);
   if (needed != needed_.end()) return needed->second;
   if (has_source_ || !finds_by_name(text)) return {};
-  return path_of_all_;
+  if (path_of_dump_.empty()) return path_of_all_;
+  // What has no schema in the statement is made where it would be.
+  SearchPath path = path_of_dump_;
+  for (const std::string &schema : path_of_all_)
+    if (schema != path_of_all_[0] && std::find(path.begin(), path.end(), schema) == path.end()) path.push_back(schema);
+  return path;
 }
 
 bool NamedStatements::can_run_under(const SearchPath &path, const std::string &text, std::optional<Error> &failure) {
@@ -134,10 +141,9 @@ void NamedStatements::make_views_again() {
 }
 
 void NamedStatements::run_under(const SearchPath &path, const std::string &text) {
-  std::string before = query_value("SELECT pg_catalog.current_setting('search_path')").value_or("");
   set_local("search_path", search_path_text(path));
   execute_restricted(text);
-  set_local("search_path", before);
+  set_local("search_path", path_in_force_);
 }
 
 }  // namespace pagila_repl

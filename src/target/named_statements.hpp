@@ -36,6 +36,7 @@ class NamedStatements {
   std::map<Home, const ShapeStatement *> views_;  // the last statement that makes each view
   const bool has_source_;
   const SearchPath path_of_all_;
+  std::string path_in_force_ = "pg_catalog, pg_temp";
   SearchPath path_of_dump_;
 };
 

@@ -101,7 +101,8 @@ void leave_out(std::vector<std::string> &definitions, Oid catalog, Oid oid) {
 }
 
 // Less the types that move to the new copy, and what is dropped when that is published.
-std::map<std::string, std::vector<std::string>> definitions_to_replace(const Stage &stage, const DatabaseParts &dropped) {
+std::map<std::string, std::vector<std::string>> definitions_to_replace(const Stage &stage,
+                                                                       const DatabaseParts &dropped) {
   std::map<std::string, std::vector<std::string>> definitions = definitions_by_schema(stage.live_oids());
   for (const CarriedType &type : stage.carried) leave_out(definitions[type.schema], TypeRelationId, type.oid);
   for (const DatabasePart &part : dropped) leave_out(definitions[""], catalog_of(part), part.oid);

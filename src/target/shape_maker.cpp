@@ -17,9 +17,7 @@
 
 namespace pagila_repl {
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 Error placed(const Error &error, const ShapeStatement &statement) {
   // The server's context quotes the statement; its place says as much.

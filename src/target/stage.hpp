@@ -46,8 +46,8 @@ struct Stage {
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
-  MemberRows members;                  // rows for tables of extensions, which stay
-  std::vector<LaterStatement> later;   // about objects that stay: run when the copy is published
+  MemberRows members;                    // rows for tables of extensions, which stay
+  std::vector<LaterStatement> later;     // about objects that stay: run when the copy is published
   std::vector<Oid> secured;              // tables whose row-level security is off until the copy is complete
   std::vector<FilteredView> filtered;    // materialized views that their owners would fill through it
   DatabaseParts live_database_parts;     // set aside while the stage has its real names

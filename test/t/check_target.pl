@@ -134,9 +134,12 @@ for my $what (sort keys %for_superusers) {
     is((run_sql($target, "SELECT message FROM pagila_check('source', $of_shop) WHERE subject = 'superuser'"))[0], 'nothing that is wanted needs a superuser', "$what: a superuser may");
     $source->safe_psql('pagila', $drop);
 }
-# Casts come with everything.
+# Casts come with their types, or with everything.
 $source->safe_psql('pagila', 'CREATE CAST (int4range AS bytea) WITHOUT FUNCTION');
 is(found('superuser'), '', 'a cast without a function: not with one schema');
+$source->safe_psql('pagila', 'CREATE TYPE shop.span AS RANGE (subtype = int); CREATE CAST (shop.span AS bytea) WITHOUT FUNCTION');
+like(found('superuser'), qr/^error\|42501\|only a superuser may create cast from shop\.span to bytea$/, 'a cast without a function, with the schema of its type');
+$source->safe_psql('pagila', 'DROP TYPE shop.span CASCADE');
 like((run_sql($target, q{SELECT message FROM pagila_check('source') WHERE subject = 'superuser' AND status = 'error'}, %as_etl))[0],
     qr/^only a superuser may create cast from int4range to bytea/, 'a cast without a function: only a superuser makes it');
 $source->safe_psql('pagila', 'DROP CAST (int4range AS bytea)');

@@ -153,6 +153,20 @@ for my $what ('a schema with its cast', 'a schema with its cast, again') {
     like(last_run($target, 'message'), qr/cast from other\.pair to "a Shop"\.kind left out, since/, "$what: what needs other schemas is left out");
 }
 
+# What pg_dump does not print comes in the encoding of the target.
+$source->safe_psql('pagila', qq{COMMENT ON CAST (box AS float8) IS 'so gro\xc3\x9f'; CREATE TYPE "a Shop"."ma\xc3\x9f" AS (a int);
+    CREATE CAST (box AS "a Shop"."ma\xc3\x9f") WITH INOUT});
+$target->safe_psql('postgres', q{CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'});
+$target->safe_psql('latin', 'CREATE EXTENSION pagila_repl');
+add_source($target, 'source', port => $source->port, db => 'latin');
+{
+    my ($out, $err) = run_sql($target, pull_sql('source', schemas => q{ARRAY['"a Shop"']}), db => 'latin');
+    is($out, 'succeeded', 'into another encoding') or diag $err;
+    is($target->safe_psql('latin', q{SELECT encode(convert_to(obj_description(oid, 'pg_cast'), 'UTF8'), 'hex') FROM pg_cast WHERE castsource = 'box'::regtype AND casttarget = 'float8'::regtype}),
+        unpack('H*', "so gro\xc3\x9f"), 'into another encoding: the comment is right');
+}
+$target->safe_psql('postgres', 'DROP DATABASE latin');
+
 #
 # Operator classes
 #

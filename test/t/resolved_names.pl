@@ -223,6 +223,23 @@ is($target->safe_psql('loaded', q{SELECT DISTINCT pg_describe_object(d.classid, 
     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_operator'::regclass AND objid >= 16384
       AND NOT EXISTS (SELECT FROM pg_rewrite r JOIN pg_depend e ON e.objid = r.ev_class WHERE r.oid = d.objid AND e.deptype = 'e') ORDER BY 1}),
     "rule _RETURN on view one.v|operator one.=(point,point)\nrule _RETURN on view two.v|operator two.=(point,point)", 'each has its own operator');
+
+# What has no schema in such a section stays there, though its operators are elsewhere.
+write_file($dump, q{SET client_encoding = 'UTF8';
+CREATE EXTENSION IF NOT EXISTS ltree WITH SCHEMA public;
+CREATE SCHEMA section;
+SET search_path = section;
+CREATE TABLE t (path public.ltree);
+CREATE VIEW v AS SELECT NULLIF(path, 'a'::public.ltree) AS x FROM t;
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER moved AFTER UPDATE ON t FOR EACH ROW WHEN (OLD.path IS DISTINCT FROM NEW.path) EXECUTE FUNCTION f();
+});
+$target->safe_psql('loaded', 'CREATE EXTENSION ltree SCHEMA public');
+for my $what ('a section without the schema of an extension', 'a section without the schema of an extension, again') {
+    ($loaded, $complaint) = run_sql($target, load_sql($dump, undef, force => 'true'), db => 'loaded');
+    is($loaded, 'succeeded', $what) or diag $complaint;
+    is($target->safe_psql('loaded', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'section'::regnamespace}), 't v', "$what: all is in its schema");
+}
 $target->safe_psql('postgres', 'DROP DATABASE loaded');
 
 #
