@@ -88,7 +88,8 @@ constexpr const char *kReferences = R"(
   -- Arrays count as what they are of.
   SELECT t.classid, t.objid, d.refclassid, COALESCE(e.oid, d.refobjid), 0
     FROM tree t JOIN pg_catalog.pg_depend d ON d.classid = t.classid AND d.objid = t.objid AND d.objsubid = 0
-         LEFT JOIN pg_catalog.pg_type e ON d.refclassid = e.tableoid AND e.typarray = d.refobjid
+         LEFT JOIN pg_catalog.pg_type a ON d.refclassid = a.tableoid AND a.oid = d.refobjid
+         LEFT JOIN pg_catalog.pg_type e ON e.oid = a.typelem AND e.typarray = a.oid
    WHERE d.deptype IN ('n', 'a')
      AND d.refclassid IN ('pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass,
                           'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_collation'::pg_catalog.regclass,

@@ -125,9 +125,10 @@ std::vector<Finding> look_at_target(Connection &source, const SourceCatalog &cat
     });
     tell_drift(drift, found);
   } catch (const Error &error) {
-    if (error.sqlstate != "55P03" || error.origin != Error::Origin::local) throw;
+    bool lacks_room = error.sqlstate == "53200";
+    if ((error.sqlstate != "55P03" && !lacks_room) || error.origin != Error::Origin::local) throw;
     found.warning("changed by hand", "the schemas to replace cannot be compared now: " + error.message,
-                  "Call it again when others have released their locks.");
+                  lacks_room ? error.hint : "Call it again when others have released their locks.");
   }
   look_at_default_privileges(schemas, found);
   return found.take();

@@ -79,7 +79,7 @@ SELECT 'type in the schema of an extension', 'types in schemas of extensions', t
   FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
  WHERE t.typnamespace IN (SELECT oid FROM of_extension) AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
    AND COALESCE(c.relkind = 'c', true)
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid)
  ORDER BY 1, 3)";
 

@@ -35,7 +35,7 @@ constexpr const char *kNeeds = R"(
   UNION ALL
   SELECT o.classid, o.objid, NULL FROM comes o
          JOIN pg_catalog.pg_type t ON o.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = o.objid
-   WHERE (t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid))
+   WHERE (t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid))
       OR NOT t.typisdefined
   UNION ALL
   SELECT o.classid, o.objid, NULL FROM comes o
@@ -56,7 +56,7 @@ constexpr const char *kNeeds = R"(
          LEFT JOIN pg_catalog.pg_type t ON o.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = o.objid
    WHERE o.owner <> 0 AND (c.oid IS NULL OR c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f'))
      AND (t.oid IS NULL
-          OR NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+          OR NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)
              AND (t.typrelid = 0 OR t.typrelid IN (SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'c')))
   UNION ALL
   SELECT nspowner, NULL FROM pg_catalog.pg_namespace WHERE oid IN (SELECT oid FROM wanted)

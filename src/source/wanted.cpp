@@ -33,7 +33,7 @@ const char *const kWantedObjects = R"(
     FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
   UNION ALL
   SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, COALESCE(e.typrelid, t.typrelid), t.typnamespace, t.typowner
-    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.typarray = t.oid
+    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
   UNION ALL
   SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, oid, conrelid, connamespace, 0 FROM pg_catalog.pg_constraint
   UNION ALL

@@ -73,7 +73,7 @@ bool needs_what_is_replaced(const CarriedType &type, const std::string &schema_o
                            AND d.objid IN (SELECT oid FROM pg_catalog.pg_constraint WHERE contypid = $1::oid)))
                   AND CASE WHEN d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
                            THEN EXISTS (SELECT FROM pg_catalog.pg_type t
-                                               LEFT JOIN pg_catalog.pg_type element ON element.typarray = t.oid
+                                               LEFT JOIN pg_catalog.pg_type element ON element.oid = t.typelem AND element.typarray = t.oid
                                          WHERE t.oid = d.refobjid AND t.typnamespace = ANY ($2::oid[])
                                            AND COALESCE(element.oid, t.oid) <> $1::oid
                                            AND COALESCE(element.oid, t.oid) <> ALL ($3::oid[]))

@@ -35,7 +35,7 @@ WITH member AS MATERIALIZED (
    WHERE deptype = 'e' AND refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
 ), own_type AS MATERIALIZED (
   SELECT t.oid
-    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.typarray = t.oid
+    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
          LEFT JOIN pg_catalog.pg_range r ON r.rngmultitypid = COALESCE(e.oid, t.oid)
    WHERE t.typnamespace = ANY ($1::oid[]) AND COALESCE(e.oid, t.oid) <> ALL ($2::oid[])
      AND NOT EXISTS (SELECT FROM member m WHERE m.classid = t.tableoid AND m.objid IN (t.oid, e.oid, r.rngtypid))

@@ -91,7 +91,7 @@ int count_granted_by_default(Oid schema, const std::vector<CarriedType> &carried
            UNION ALL
            SELECT t.tableoid, t.oid, 'T' FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
             WHERE t.typnamespace = $1::oid AND COALESCE(c.relkind, 'c') = 'c' AND t.oid <> ALL ($2::oid[])
-              AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid))
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid))
          SELECT pg_catalog.count(*) FROM made JOIN granted ON granted.kind = made.kind::"char"
           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                              WHERE e.classid = made.classid AND e.objid = made.objid AND e.deptype = 'e'))",

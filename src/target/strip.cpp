@@ -217,7 +217,7 @@ std::vector<Index> read_indexes(const std::string &schemas) {
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                     LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.indexrelid
                     LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
-                    LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+                    LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = i.indrelid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
                     LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
               WHERE c.relnamespace = ANY ($1::oid[]) AND )" +
               not_of_extension("c") + R"( AND c.relkind IN ('r', 'p')
@@ -293,7 +293,7 @@ std::set<std::string> needed_roots(const std::string &schemas) {
   for (const Row &row : query(
            R"(SELECT DISTINCT COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)::oid
                FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-                    LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+                    LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = i.indrelid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
                     JOIN pg_catalog.pg_depend d
                       ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indexrelid)
                       OR (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid = k.oid)
