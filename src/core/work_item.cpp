@@ -23,7 +23,8 @@ std::string encode(const WorkItem &item) {
   out.put_number(static_cast<int>(item.kind)).put(item.step_kind).put(item.schema).put(item.object);
   out.put_number(item.table).put(item.routed).put(item.copy_statement).put(item.columns).put(item.binary);
   out.put_number(static_cast<int64_t>(item.bytes)).put(item.source_query).put_number(item.source_table);
-  out.put(item.statements).put(item.tablespace).put(item.search_path).put(item.declare_valid).put(item.analyzes_parts);
+  out.put(item.statements).put(item.tablespace).put(item.search_path).put(item.declare_valid);
+  out.put_number(item.domain).put(item.analyzes_parts);
   return out.bytes();
 }
 
@@ -68,6 +69,7 @@ WorkItem decode_work_item(std::string_view bytes, size_t number) {
   item.tablespace = in.text();
   item.search_path = in.text();
   item.declare_valid = in.text();
+  item.domain = static_cast<uint32_t>(in.number());
   item.analyzes_parts = in.flag();
   return item;
 }

@@ -31,9 +31,10 @@ struct WorkItem {
   uint32_t source_table = 0;
   // build
   std::vector<std::string> statements;
-  std::string tablespace;       // default_tablespace while they run
-  std::string search_path;      // if it is to be another than that of the session
-  std::string declare_valid;    // foreign key of `table` that they add as NOT VALID and that is valid
+  std::string tablespace;     // default_tablespace while they run
+  std::string search_path;    // if it is to be another than that of the session
+  std::string declare_valid;  // constraint of `table` or `domain` that they add as NOT VALID and that is valid
+  uint32_t domain = 0;
   bool analyzes_parts = false;  // statistics of `table`, a partitioned one, over the rows of its partitions
 
   // Items run at the same time only if their locks allow it. A key is a table of the stage.

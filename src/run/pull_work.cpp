@@ -63,7 +63,6 @@ class Plan {
   // Each table by itself, and each partitioned one over the rows of its parts. Not where there are foreign tables among
   // these: to ask their servers is not for a run.
   void analyze() {
-    std::map<Oid, std::vector<Oid>> heirs = heirs_of_tables();
     for (const Row &row : query(
              R"(WITH RECURSIVE above_foreign (oid) AS (
                   SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid
@@ -94,7 +93,7 @@ class Plan {
         after_copy(item, table);
         for (uint32_t index : indexes_of_[table]) after(item, index);
       }
-      for (Oid heir : heirs[table]) after_copy(item, heir);
+      for (Oid heir : heirs_[table]) after_copy(item, heir);
     }
   }
 
@@ -218,40 +217,51 @@ class Plan {
   }
 
   void build_constraint(const Stripped &stripped) {
-    std::vector<uint32_t> own_tree, referenced_tree, all_copies;
-    if (stripped.table == InvalidOid)
-      all_copies = all_of(copies_);
-    else
-      own_tree = all_of(tree_items_[stripped.tree]);
-    if (stripped.referenced != InvalidOid && stripped.referenced_tree != stripped.tree)
-      referenced_tree = all_of(tree_items_[stripped.referenced_tree]);
-    auto number = static_cast<uint32_t>(items_.size());
+    if (stripped.referenced == InvalidOid) return build_check(stripped);
+    std::vector<uint32_t> own_tree = all_of(tree_items_[stripped.tree]), referenced_tree;
+    if (stripped.referenced_tree != stripped.tree) referenced_tree = all_of(tree_items_[stripped.referenced_tree]);
     std::vector<std::string> statements = stripped.create;
     // What holds on the source holds only for rows that have come from there.
     bool trusted = !request_.check_foreign_keys && !stripped.provable.empty() && is_copied(stripped.table) &&
                    is_copied(stripped.referenced);
     if (trusted) statements[0] += " NOT VALID";
-    bool reads = stripped.referenced != InvalidOid && !trusted;
     WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, statements,
-                               reads ? tree_bytes_[stripped.tree] / 5 : 0);
+                               trusted ? 0 : tree_bytes_[stripped.tree] / 5);
     item.table = stripped.table;
     item.search_path = stripped.search_path;
     if (trusted) item.declare_valid = stripped.provable;
-    if (stripped.referenced == InvalidOid) {
-      // Checks in the order they were stripped in: those of children before those they inherit.
-      if (last_check_) after(item, *last_check_);
-      last_check_ = number;
-    }
-    if (stripped.table == InvalidOid) {
-      // A domain's check looks at every column of the domain.
-      after(item, all_copies);
-      return;
-    }
     after(item, own_tree);
     item.locks.push_back({stripped.tree, true});
-    if (stripped.referenced == InvalidOid || stripped.referenced_tree == stripped.tree) return;
+    if (stripped.referenced_tree == stripped.tree) return;
     after(item, referenced_tree);
     item.locks.push_back({stripped.referenced_tree, true});
+  }
+
+  // One that is valid on the source holds in its snapshot, as it was evaluated there when each row was written: it may be false
+  // by now, or for what else this database has.
+  void build_check(const Stripped &stripped) {
+    std::set<Oid> tables;  // that are locked: with those that inherit it
+    if (stripped.table != InvalidOid) tables.insert(stripped.tree);
+    for (Oid heir : heirs_[stripped.table]) tables.insert(heir);
+    std::vector<uint32_t> before;
+    auto wait_for = [&](const std::vector<uint32_t> &items) {
+      before.insert(before.end(), items.begin(), items.end());
+    };
+    for (Oid table : tables) wait_for(all_of(tree_items_[table]));
+    // That of a domain concerns every column of the domain.
+    if (stripped.table == InvalidOid) wait_for(all_of(copies_));
+    // In the order they were stripped in: those of children before those they inherit.
+    if (last_check_) before.push_back(*last_check_);
+    last_check_ = static_cast<uint32_t>(items_.size());
+    std::vector<std::string> statements = stripped.create;
+    if (!stripped.provable.empty()) statements[0] += " NOT VALID";
+    WorkItem &item = add_build(stripped.kind, seen_as(stage_, stripped.schema), stripped.object, statements, 0);
+    item.table = stripped.table;
+    item.domain = stripped.domain;
+    item.search_path = stripped.search_path;
+    item.declare_valid = stripped.provable;
+    after(item, before);
+    for (Oid table : tables) item.locks.push_back({table, true});
   }
 
   // Functions of the source may read other tables: all rows are there before anything is built, in the order in which
@@ -304,6 +314,7 @@ class Plan {
   std::map<Oid, std::vector<uint32_t>> indexes_of_;  // a table
   std::map<Oid, uint64_t> tree_bytes_;
   std::optional<uint32_t> last_check_;
+  std::map<Oid, std::vector<Oid>> heirs_ = heirs_of_tables();
 };
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "target/disk_reserve.hpp"
 #include "target/leftovers.hpp"
 #include "target/rebuild.hpp"
+#include "target/row_checks.hpp"
 
 extern "C" {
 #include <signal.h>
@@ -168,7 +169,7 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
       check_disk_reserve();
       build(item.statements, item.tablespace, item.search_path);
       if (item.analyzes_parts) analyze_partitioned(item.table);
-      if (!item.declare_valid.empty()) declare_valid(item.table, item.declare_valid);
+      if (!item.declare_valid.empty()) declare_valid(item.table, item.domain, item.declare_valid.c_str());
       record(item, number, {}, {});
       if (item.step_kind == "index" || item.step_kind == "constraint") PR_FAULT("index");
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "pg/catalog_row.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -19,7 +18,6 @@ extern "C" {
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_constraint.h"
 #include "commands/vacuum.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
@@ -53,16 +51,6 @@ void build(const std::vector<std::string> &statements, const std::string &tables
   if (!tablespace.empty()) set_local("default_tablespace", tablespace);
   if (!search_path.empty()) set_local("search_path", search_path);
   for (const std::string &statement : statements) execute_restricted(statement);
-}
-
-// What ALTER TABLE ... VALIDATE CONSTRAINT does once it has read the rows.
-void declare_valid(Oid table, const std::string &foreign_key) {
-  const char *name = foreign_key.c_str();
-  guarded([=] {
-    Oid constraint = get_relation_constraint_oid(table, name, false);
-    change_catalog_row<Form_pg_constraint>(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid,
-                                           constraint, [](Form_pg_constraint row) { row->convalidated = true; });
-  });
 }
 
 void analyze_partitioned(Oid table) {

@@ -11,10 +11,6 @@ namespace pagila_repl {
 // Runs statements of Stripped::create within the caller's transaction, with its settings.
 void build(const std::vector<std::string> &statements, const std::string &tablespace, const std::string &search_path);
 
-// Declares a foreign key valid that was added as NOT VALID: it holds on the source, in the snapshot that the rows are from.
-// Needs a transaction.
-void declare_valid(Oid table, const std::string &foreign_key);
-
 // Statistics of a partitioned table over the rows of all its partitions; ANALYZE of it would analyze each of these as
 // well. Needs a transaction.
 void analyze_partitioned(Oid table);

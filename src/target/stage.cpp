@@ -400,8 +400,9 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   stage.runs_own_code = !stage.database_parts.empty() || needs_real_names(stage.stage_oids(), made_extensions) ||
                         reads_pending_rows(stage.members, stage.stage_oids());
   lift_row_security(plan, stage);
+  Checks checks = plan.files.empty() ? Checks::trusted : Checks::looked_at;
   // The definitions are printed with the names that hold when they are run again.
-  if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+  if (stage.runs_own_code) stage.stripped = strip(stage.stage_oids(), stage.carried, checks);
   for (StagedSchema &schema : stage.schemas) {
     schema.rights = rights_of(schema.stage_oid);
     move_back(schema, stage.carried, moved);
@@ -411,7 +412,7 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
   }
   take_away(stage.database_parts);
   put_back(stage.live_database_parts);
-  if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids());
+  if (!stage.runs_own_code) stage.stripped = strip(stage.stage_oids(), stage.carried, checks);
   use_search_paths(stage, hints);
   // Not before the extensions of the live schemas are back there.
   hide_from_decoding(stage.stage_oids());

@@ -12,6 +12,7 @@
 #include "pg/lock_relief.hpp"
 #include "pg/spi.hpp"
 #include "target/key_triggers.hpp"
+#include "target/row_checks.hpp"
 
 extern "C" {
 #include "utils/ruleutils.h"
@@ -151,28 +152,47 @@ std::vector<Stripped> strip_keys(const std::string &schemas) {
   return stripped;
 }
 
-// Checks that are NOT VALID: rows that were there before them need not pass, and the dump adds them after its rows.
-std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
+// Whether it calls functions elsewhere of a role that may be called as the table's owner, but not as the role that runs, which
+// evaluates a check when it is put back.
+bool calls_code_of_others(const std::string &check, const std::string &schemas) {
+  return !query(
+              R"(SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+                  WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = $1::oid
+                    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.pronamespace <> ALL ($2::oid[])
+                    AND NOT pg_catalog.pg_has_role(p.proowner, session_user, 'USAGE'))",
+              {check, schemas})
+              .empty();
+}
+
+// Checks that are NOT VALID: rows that were there before them need not pass, and the dump adds them after its rows. And those
+// that another moment or other tables may decide: all rows of the copy come before them, in whatever order.
+std::vector<Stripped> strip_checks(const std::string &schemas, const std::string &carried, Checks checks) {
   std::vector<Stripped> stripped;
   for (const Row &row : query(
            R"(SELECT k.oid, CASE WHEN k.conrelid <> 0 THEN 'TABLE ' ELSE 'DOMAIN ' END,
                      pg_catalog.format('%I.%I', n.nspname, COALESCE(c.relname, t.typname)), k.conname,
                      pg_catalog.quote_ident(k.conname), pg_catalog.obj_description(k.oid, 'pg_constraint'), n.nspname,
-                     k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid, k.contypid
+                     k.conrelid, COALESCE(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)::oid, k.contypid,
+                     k.convalidated
                 FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
                      LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
                      JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
                WHERE n.oid = ANY ($1::oid[]) AND )" +
                not_of_extension("c") + " AND " + not_of_extension("t") +
-               R"( AND k.contype = 'c' AND NOT k.convalidated AND k.coninhcount = 0
+               R"( AND k.contype = 'c' AND k.coninhcount = 0 AND k.contypid <> ALL ($2::oid[])
                ORDER BY 2, 3, 4)",
-           {schemas})) {
+           {schemas, carried})) {
+    bool is_valid = *row[10] == "t";
+    if (is_valid && scope_of_check(to_oid(row[0])) == CheckScope::row) continue;
+    if (is_valid && checks == Checks::looked_at && (*row[9] != "0" || calls_code_of_others(*row[0], schemas))) continue;
     Stripped check =
         stripped_of(Stripped::Group::constraint, "constraint", *row[6], *row[3], {constraint_definition(*row[0])});
     check.table = to_oid(row[7]);
     check.tree = to_oid(row[8]);
     check.domain = to_oid(row[9]);
+    if (is_valid) check.provable = *row[3];
     execute("ALTER " + *row[1] + *row[2] + " DROP CONSTRAINT " + *row[4]);
+    LockRelief::after_statement();
     if (row[5])
       check.create.push_back("COMMENT ON CONSTRAINT " + *row[4] + " ON " + (*row[1] == "DOMAIN " ? *row[1] : "") +
                              *row[2] + " IS " + quote_literal(*row[5]));
@@ -180,7 +200,7 @@ std::vector<Stripped> strip_unproven_checks(const std::string &schemas) {
   }
   // What its children have of their own is left, and is to be there again before it.
   if (!stripped.empty()) {
-    std::vector<Stripped> of_children = strip_unproven_checks(schemas);
+    std::vector<Stripped> of_children = strip_checks(schemas, carried, checks);
     stripped.insert(stripped.begin(), of_children.begin(), of_children.end());
   }
   return stripped;
@@ -348,14 +368,17 @@ std::vector<Stripped> strip_foreign_keys(const std::vector<std::string> &stage_o
   return strip_keys(array_literal(stage_oids));
 }
 
-std::vector<Stripped> strip(const std::vector<std::string> &stage_oids) {
+std::vector<Stripped> strip(const std::vector<std::string> &stage_oids, const std::vector<CarriedType> &carried,
+                            Checks how) {
   std::vector<Stripped> all;
+  std::vector<std::string> types;
+  for (const CarriedType &type : carried) types.push_back(std::to_string(type.oid));
   std::string schemas = array_literal(stage_oids);
   std::vector<Stripped> triggers = strip_triggers(schemas);
   // Before the keys they refer to.
   std::vector<Stripped> foreign_keys = strip_keys(schemas);
   strip_indexes(schemas, all);
-  std::vector<Stripped> checks = strip_unproven_checks(schemas);
+  std::vector<Stripped> checks = strip_checks(schemas, array_literal(types), how);
   all.insert(all.end(), foreign_keys.begin(), foreign_keys.end());
   all.insert(all.end(), checks.begin(), checks.end());
   all.insert(all.end(), triggers.begin(), triggers.end());

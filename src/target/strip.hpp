@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pg/server.hpp"
+#include "target/carried_types.hpp"
 
 namespace pagila_repl {
 
@@ -26,12 +27,15 @@ struct Stripped {
   Oid referenced = InvalidOid;  // table a foreign key refers to
   Oid referenced_tree = InvalidOid;
   bool builds_index_first = false;  // the first statement builds the index, the second makes it a constraint
-  std::string provable;             // name of a valid foreign key that could be added without a look at the rows
+  std::string provable;             // name of a valid constraint that could be added without a look at the rows
 };
 
 // Takes everything off the tables in these schemas. What other objects of the shape need (a primary key that a view
-// groups by) stays. Needs a transaction with search_path = pg_catalog.
-std::vector<Stripped> strip(const std::vector<std::string> &stage_oids);
+// groups by) stays, and so does what belongs to types that are carried. If rows are looked at when checks are put back, those stay
+// of domains, whose values the server does not find within other types. Needs a transaction with search_path = pg_catalog.
+enum class Checks { trusted, looked_at };
+std::vector<Stripped> strip(const std::vector<std::string> &stage_oids, const std::vector<CarriedType> &carried,
+                            Checks checks);
 // The foreign keys alone.
 std::vector<Stripped> strip_foreign_keys(const std::vector<std::string> &stage_oids);
 

@@ -200,6 +200,8 @@ TEST(WorkItem, SurvivesPacking) {
   item.statements = {"one", "two"};
   item.tablespace = "t";
   item.search_path = "\"s\", t";
+  item.declare_valid = "k";
+  item.domain = 4294967293u;
   std::string packed = encode({item, WorkItem()});
   WorkItem unpacked = decode_work_item(packed, 0);
   EXPECT_EQ(encode({unpacked, WorkItem()}), packed);
@@ -208,6 +210,8 @@ TEST(WorkItem, SurvivesPacking) {
   EXPECT_EQ(unpacked.search_path, item.search_path);
   EXPECT_EQ(unpacked.bytes, item.bytes);
   EXPECT_EQ(unpacked.source_table, item.source_table);
+  EXPECT_EQ(unpacked.declare_valid, item.declare_valid);
+  EXPECT_EQ(unpacked.domain, item.domain);
   EXPECT_EQ(decode_work_item(packed, 1).object, "");
 }
 
