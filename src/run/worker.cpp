@@ -15,6 +15,7 @@
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
 #include "target/copy_table.hpp"
+#include "target/differences.hpp"
 #include "target/disk_reserve.hpp"
 #include "target/leftovers.hpp"
 #include "target/rebuild.hpp"
@@ -155,7 +156,8 @@ void ItemDoer::perform(const WorkItem &item, int number, Connection *source) {
       dispatch(item, number, source);
     });
   } catch (const Error &error) {
-    throw error.within(item.step_kind + " \"" + item.object + "\" in schema \"" + item.schema + "\"");
+    throw with_hint_at_difference(error).within(item.step_kind + " \"" + item.object + "\" in schema \"" + item.schema +
+                                                "\"");
   }
   if (item.kind == WorkItem::Kind::copy) PR_FAULT("rows");
 }

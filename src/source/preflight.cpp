@@ -13,6 +13,7 @@
 #include "source/findings.hpp"
 #include "source/pooler.hpp"
 #include "source/preflight_extensions.hpp"
+#include "source/preflight_functions.hpp"
 #include "source/preflight_locks.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
@@ -214,6 +215,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_at_filtered_views(catalog, options.keep_owners, found);
   found.add(find_missing_extensions(source, catalog));
   found.add(find_missing(source, catalog, options));
+  found.add(find_path_dependent_functions(source, catalog));
   return found.take();
 }
 

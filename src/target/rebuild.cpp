@@ -7,6 +7,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/differences.hpp"
 #include "target/disk_reserve.hpp"
 #include "target/lock_tries.hpp"
 #include "target/outward_keys.hpp"
@@ -39,7 +40,7 @@ void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::
       record.end_step();
     });
   } catch (const Error &error) {
-    Error seen = in_seen_names(error, stage);
+    Error seen = in_seen_names(with_hint_at_difference(error), stage);
     seen.context = kind + " \"" + object + "\" in schema \"" + schema + "\"";
     throw seen;
   }
