@@ -56,6 +56,12 @@ SELECT 'database-wide default privileges of role', 'database-wide default privil
          WHEN 'f' THEN ' on functions' WHEN 'T' THEN ' on types' WHEN 'n' THEN ' on schemas' ELSE '' END
   FROM pg_catalog.pg_default_acl WHERE defaclnamespace = 0
 UNION ALL
+-- Its rows are seen in a table that comes.
+SELECT 'inheriting table', 'inheriting tables', pg_catalog.concat(n.nspname, '.', c.relname)
+  FROM gone JOIN pg_catalog.pg_class c ON c.oid = gone.oid AND NOT c.relispartition
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN relation p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid)
+UNION ALL
 SELECT 'table of an extension', 'tables of extensions', pg_catalog.concat(c.relnamespace::pg_catalog.regnamespace, '.', c.relname)
   FROM pg_catalog.pg_class c
        JOIN member m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid

@@ -57,12 +57,12 @@ constexpr const char *kBrokenDependencies = R"(
          JOIN lost b ON b.classid = d.refclassid AND b.objid = d.refobjid
          LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
   UNION
-  -- Rows of a partition elsewhere are rows of the table.
+  -- Rows of a partition or a child elsewhere are rows of the table. Other sessions see no rows of a temporary child.
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, p.oid, 0, 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid
     FROM relation p
          JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid
          JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-   WHERE p.relkind = 'p' AND c.relnamespace NOT IN (SELECT oid FROM wanted)
+   WHERE p.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND c.relnamespace NOT IN (SELECT oid FROM wanted)
 )
 SELECT DISTINCT a.type || ' ' || a.identity, b.type || ' ' || b.identity
   FROM pair p
