@@ -48,6 +48,11 @@ struct MemberRelation {
   std::string refused_because;       // why it cannot be read; empty if it can
 };
 
+struct ColumnName {
+  QualifiedName table;
+  std::string name;
+};
+
 // One thing that a run needs and that was looked at beforehand.
 struct Finding {
   enum class Severity { ok, warning, error };
@@ -85,6 +90,7 @@ struct SourceCatalog {
   std::vector<QualifiedName> refreshes;  // wanted materialized views that are populated, in order of dependency
   std::vector<FilteredSource> filtered;  // those of them whose owners see tables through row-level security
   std::vector<SourceCast> casts;         // and transforms, that are wanted
+  std::vector<ColumnName> nullable;      // that may be null, but not where they are inherited from
   std::vector<QualifiedName> left_out;   // relations of the wanted schemas that the selection leaves out
   std::vector<std::string> lock_order;   // quoted qualified names of wanted tables and partition roots to lock ONLY
   std::string signature;                 // differs when any relation of the wanted schemas was made, dropped, altered

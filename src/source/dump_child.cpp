@@ -13,6 +13,7 @@
 #include "pg/fixed_text.hpp"
 #include "settings.hpp"
 #include "source/child_process.hpp"
+#include "source/nullable_columns.hpp"
 #include "source/planner.hpp"
 
 extern "C" {
@@ -233,6 +234,7 @@ LoadPlan dump_shape(const SourceServer &server, const SourceCatalog &catalog, co
     command.extensions = false;
     plan = shape();
   }
+  add_nullable_columns(catalog, plan);
   sha256 = hash_of(plan);
   return plan;
 }

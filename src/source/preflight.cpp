@@ -11,6 +11,7 @@
 #include "source/default_collation.hpp"
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
+#include "source/nullable_columns.hpp"
 #include "source/pooler.hpp"
 #include "source/preflight_extensions.hpp"
 #include "source/preflight_functions.hpp"
@@ -207,6 +208,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_at_default_collation(source, found);
   look_at_rights(catalog, found);
   look_at_tables(source, catalog, found);
+  found.add(look_at_nullable_columns(catalog));
   found.add(find_lack_of_locks(source, catalog, options));
   found.add(find_publications());
   look_for_distributed(source, catalog, found);

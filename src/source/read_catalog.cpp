@@ -13,6 +13,7 @@
 #include "source/left_out.hpp"
 #include "source/lock_timeout.hpp"
 #include "source/member_relations.hpp"
+#include "source/nullable_columns.hpp"
 #include "source/routing.hpp"
 #include "source/selection.hpp"
 
@@ -176,6 +177,7 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   catalog.routed = find_routed_trees(source, wanted);
   SourceCasts casts = read_casts(source, wanted, selection);
   catalog.casts = casts.casts;
+  catalog.nullable = find_nullable_columns(source, wanted);
   catalog.sequences = query.names(kSequences);
   catalog.refreshes = query.names(kRefreshes);
   for (const Row &row : query((std::string(kFilteredViews) + kFiltered).c_str()))

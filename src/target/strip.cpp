@@ -114,7 +114,8 @@ std::string constraint_definition(const std::string &oid) {
   return definition;
 }
 
-// Keys of partitioned tables are made on the parent alone; their parts are attached.
+// As pg_dump makes keys: those of partitioned tables on the parent alone, whose parts are attached; and a primary key does not make
+// the columns of inheriting tables NOT NULL.
 std::string on_parent_alone(const std::string &alter_table) {
   static const std::string head = "ALTER TABLE ";
   return head + "ONLY " + alter_table.substr(head.size());
@@ -267,14 +268,13 @@ std::vector<Index> read_indexes(const std::string &schemas) {
     } else if (row[20] && !partitioned) {
       // Building the index by itself leaves the table to other builders.
       index.create.push_back(*row[9]);
-      index.create.push_back("ALTER TABLE " + index.table + " ADD CONSTRAINT " + index.quoted_constraint + " " +
+      index.create.push_back("ALTER TABLE ONLY " + index.table + " ADD CONSTRAINT " + index.quoted_constraint + " " +
                              *row[20]);
       index.builds_first = true;
     } else {
       // It says its tablespace itself.
       index.tablespace.clear();
-      std::string definition = constraint_definition(*row[7]);
-      index.create.push_back(partitioned ? on_parent_alone(definition) : definition);
+      index.create.push_back(on_parent_alone(constraint_definition(*row[7])));
     }
     if (index.parent != "0") index.attach.push_back("ALTER INDEX " + *row[16] + " ATTACH PARTITION " + index.qualified);
     if (*row[12] == "t") index.settings.push_back("ALTER TABLE " + index.table + " CLUSTER ON " + index.quoted);
