@@ -26,7 +26,8 @@ struct PullJob {
   std::string encoding;  // of what the source sends
   // The caller's settings.
   int connect_timeout_ms = 10000, stall_timeout_ms = 60000, disk_reserve_mb = -1, swap_budget_ms = 60000;
-  bool in_utf8 = false;  // text is compared in UTF-8
+  bool in_utf8 = false;           // text is compared in UTF-8
+  std::string toast_compression;  // default_toast_compression of the source, if this server knows it
 };
 
 // What became of a verification; empty hashes where only rows were counted.

@@ -202,6 +202,18 @@ void hash_filtered_views(Source &source, const Stage &stage) {
   }
 }
 
+// Empty if this server does not know that of the source.
+std::string known_toast_compression(const LoadPlan &plan) {
+  for (const auto &[name, value] : plan.source_settings)
+    if (name == "default_toast_compression" && in_transaction([&] {
+          return query_value("SELECT 1 FROM pg_catalog.pg_settings WHERE name = $1 AND $2 = ANY (enumvals)",
+                             {name, value})
+              .has_value();
+        }))
+      return value;
+  return {};
+}
+
 void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, RunRecord &record,
                  std::vector<std::string> &remarks) {
   if (stage.runs_own_code) in_transaction([&] { check_room_for_locks(locks_under_real_names(stage)); });
@@ -218,7 +230,8 @@ void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, 
               request.stall_timeout_ms,
               request.disk_reserve_mb,
               longest_lock_wait_ms(request),
-              source.in_utf8};
+              source.in_utf8,
+              known_toast_compression(source.plan)};
   Harvest harvest = do_items(items, job, request.workers, stage, *source.snapshot.holder, record);
   record.add_rows(harvest.rows, harvest.bytes);
   remarks.insert(remarks.end(), harvest.remarks.begin(), harvest.remarks.end());

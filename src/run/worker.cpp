@@ -163,6 +163,8 @@ void ItemDoer::perform(const WorkItem &item, int number, Connection *source) {
 }
 
 void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
+  // Whether a long value fits into an index depends on how it is compressed.
+  if (!job_.toast_compression.empty()) set_local("default_toast_compression", job_.toast_compression);
   switch (item.kind) {
     case WorkItem::Kind::copy: return copy(item, number, *source);
     case WorkItem::Kind::verify: return verify(item, number, *source);
@@ -233,7 +235,7 @@ std::string encode(const PullJob &job) {
   out.put(job.reached.host).put(job.reached.hostaddr).put(job.reached.port);
   out.put_number(job.connect_timeout_ms).put_number(job.stall_timeout_ms).put_number(job.disk_reserve_mb);
   out.put_number(job.swap_budget_ms);
-  return out.put(job.in_utf8).bytes();
+  return out.put(job.in_utf8).put(job.toast_compression).bytes();
 }
 
 PullJob decode_pull_job(std::string_view bytes) {
@@ -252,6 +254,7 @@ PullJob decode_pull_job(std::string_view bytes) {
   job.disk_reserve_mb = static_cast<int>(in.number());
   job.swap_budget_ms = static_cast<int>(in.number());
   job.in_utf8 = in.flag();
+  job.toast_compression = in.text();
   return job;
 }
 

@@ -18,6 +18,7 @@
 #include "source/preflight_locks.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
+#include "source/preflight_storage.hpp"
 #include "source/wanted.hpp"
 
 extern "C" {
@@ -218,6 +219,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   found.add(find_missing_extensions(source, catalog));
   found.add(find_missing(source, catalog, options));
   found.add(find_path_dependent_functions(source, catalog));
+  found.add(find_missing_files_and_methods(source, catalog));
   return found.take();
 }
 

@@ -202,8 +202,8 @@ std::vector<std::pair<std::string, std::string>> read_text_settings(Connection &
   // Not as they are now: the connection has set some of its own.
   constexpr const char *kSettings = R"(
 SELECT name, reset_val FROM pg_catalog.pg_settings
- WHERE name IN ('DateStyle', 'IntervalStyle', 'TimeZone', 'bytea_output', 'default_text_search_config', 'extra_float_digits',
-                'lc_monetary', 'lc_numeric', 'lc_time', 'xmlbinary')
+ WHERE name IN ('DateStyle', 'IntervalStyle', 'TimeZone', 'bytea_output', 'default_text_search_config',
+                'default_toast_compression', 'extra_float_digits', 'lc_monetary', 'lc_numeric', 'lc_time', 'xmlbinary')
  ORDER BY name)";
   std::vector<std::pair<std::string, std::string>> settings;
   for (const Row &row : source.query(kSettings)) settings.emplace_back(text_in(row, 0), text_in(row, 1));

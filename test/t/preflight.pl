@@ -42,7 +42,7 @@ my $before = copy_of($target);
 
 is((run_sql($target, q{SELECT string_agg(subject, ', ') FROM pagila_check('source') WHERE status = 'ok'}))[0],
     'connection, version, pg_dump, recovery, same database, encoding, default collation, rights, table, locks, publication, extension, collation, role, '
-      . 'tablespace, access method, foreign server, language, superuser, function, other source, vanished schema, changed by hand, unmanaged object, dependent', 'all that is looked at is fine');
+      . 'tablespace, access method, foreign server, language, superuser, function, text search, compression, other source, vanished schema, changed by hand, unmanaged object, dependent', 'all that is looked at is fine');
 is((run_sql($target, q{SELECT count(*) FROM pagila_check('source') WHERE status <> 'ok' AND subject <> 'libpq'}))[0], 0, 'and nothing else is said');
 like(found('connection'), qr/^ok\|\|connected to 127\.0\.0\.1:\d+\/pagila as role "$user"$/, 'it says what it is connected to');
 
