@@ -15,6 +15,7 @@
 #include "source/preflight.hpp"
 #include "source/read_catalog.hpp"
 #include "source/unconvertible.hpp"
+#include "source/unconvertible_text.hpp"
 #include "target/extension_parts.hpp"
 #include "target/manifest.hpp"
 #include "target/stage.hpp"
@@ -77,9 +78,11 @@ void return_rows(FunctionCallInfo fcinfo, PlainRows rows) {
 
 Value unless_empty(const std::string &text) { return text.empty() ? Value() : Value(text); }
 
-// Calls `look` with the catalog and returns the rows it makes.
+// Calls `look` with the catalog and returns the rows it makes; or those of `without_names`, where names of the source have
+// characters that are not to be had here.
 template <class Look>
-std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Look look) {
+std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Look look,
+                                std::vector<Row> (*without_names)(const Error &, const SourceServer &) = nullptr) {
   std::string name = text_argument(fcinfo, 0, "server");
   Selection selection = selection_argument(fcinfo, 1);
   SourceServer server = find_server(name);
@@ -88,6 +91,8 @@ std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Lo
   try {
     return look(source, read_catalog(source, selection), selection);
   } catch (const Error &error) {
+    if (without_names != nullptr)
+      if (std::vector<Row> rows = without_names(error, server); !rows.empty()) return rows;
     throw with_unconvertible_names(error, server);
   }
 }
@@ -139,19 +144,29 @@ std::vector<Finding> look_at_copies(const CopyOrigin &origin, const SourceCatalo
   return found.take();
 }
 
+Row row_of(const Finding &finding) {
+  return {finding.check, status_of(finding), finding.message, unless_empty(finding.hint),
+          unless_empty(finding.sqlstate)};
+}
+
 std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, const Selection &selection) {
   std::vector<Row> rows;
   Findings found;
   found.add(preflight(source, catalog, {}));
+  found.add(find_unconvertible_rows(source, catalog));
   CopyOrigin origin = origin_of(source, catalog);
   found.add(look_at_copies(origin, catalog));
   found.add(look_at_target(source, catalog, selection, vanished_schemas(origin, catalog)));
-  for (const Finding &finding : found.take())
-    rows.push_back({finding.check, status_of(finding), finding.message, unless_empty(finding.hint),
-                    unless_empty(finding.sqlstate)});
+  for (const Finding &finding : found.take()) rows.push_back(row_of(finding));
   std::vector<std::string> left_out = catalog.remarks;
   for (const std::string &remark : remarks_on_members(catalog, extension_rows_setting())) left_out.push_back(remark);
   for (const std::string &remark : left_out) rows.push_back({"left out", "warning", remark, {}, {}});
+  return rows;
+}
+
+std::vector<Row> findings_on_names(const Error &error, const SourceServer &server) {
+  std::vector<Row> rows;
+  for (const Finding &finding : unconvertible_names(error, server)) rows.push_back(row_of(finding));
   return rows;
 }
 
@@ -207,7 +222,8 @@ Datum pagila_check(PG_FUNCTION_ARGS) {
   check_operator("pagila_check");
   check_not_in_run("pagila_check");
   check_not_standby("pagila_check");
-  return_rows(fcinfo, entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_check", findings)); }));
+  return_rows(fcinfo,
+              entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_check", findings, findings_on_names)); }));
   return (Datum)0;
 }
 

@@ -21,6 +21,7 @@ struct WorkItem {
 
   uint32_t table = 0;  // copy, verify: in the stage; the root of a tree whose rows are routed
   bool routed = false;
+  uint32_t source_table = 0;  // copy, verify: on the source; 0 for a whole tree
   // copy
   std::string copy_statement;  // for the source
   std::vector<std::string> columns;
@@ -28,7 +29,6 @@ struct WorkItem {
   uint64_t bytes = 0;  // about
   // verify
   std::string source_query;  // for the source: count and hash
-  uint32_t source_table = 0;
   // build
   std::vector<std::string> statements;
   std::string tablespace;     // default_tablespace while they run

@@ -35,6 +35,7 @@ class Plan {
     std::string what =
         table.columns.empty() ? "(SELECT FROM ONLY " + source + ")" : source + " (" + list_of(table.columns) + ")";
     add_copy(oid, table.name, what, table.columns, table.text_because.empty(), table.bytes);
+    items_.back().source_table = table.oid;
     // COPY has counted at both ends.
     if (request_.verify_content) verify(oid, table);
   }

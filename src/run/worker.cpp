@@ -13,6 +13,7 @@
 #include "run/source_content.hpp"
 #include "settings.hpp"
 #include "source/snapshot.hpp"
+#include "source/unconvertible_text.hpp"
 #include "target/content.hpp"
 #include "target/copy_table.hpp"
 #include "target/differences.hpp"
@@ -24,6 +25,7 @@
 extern "C" {
 #include <signal.h>
 
+#include "access/xact.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
@@ -156,10 +158,32 @@ void ItemDoer::perform(const WorkItem &item, int number, Connection *source) {
       dispatch(item, number, source);
     });
   } catch (const Error &error) {
-    throw with_hint_at_difference(error).within(item.step_kind + " \"" + item.object + "\" in schema \"" + item.schema +
-                                                "\"");
+    throw with_hint_at_difference(with_column(error, item))
+        .within(item.step_kind + " \"" + item.object + "\" in schema \"" + item.schema + "\"");
   }
   if (item.kind == WorkItem::Kind::copy) PR_FAULT("rows");
+}
+
+// The source says which character it cannot send, but not of which column. It may tell by another connection, unless the stage
+// has its real names, for which this process is in a transaction.
+Error ItemDoer::with_column(const Error &error, const WorkItem &item) const {
+  if (error.sqlstate != "22P05" || error.origin != Error::Origin::source || item.kind != WorkItem::Kind::copy ||
+      !error.detail.empty() || IsTransactionState())
+    return error;
+  Error named = error;
+  try {
+    in_transaction([&] {
+      SourceServer server = find_server(job_.server);
+      pin(server, job_.reached);
+      Connection source(server, "text");
+      source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+      named.detail = unconvertible_column(source, item.source_table);
+    });
+  } catch (const Error &) {
+    // The first error counts.
+    return error;
+  }
+  return named;
 }
 
 void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {

@@ -25,6 +25,7 @@ class ItemDoer {
   const std::string &step_started() const { return step_started_; }
 
  private:
+  Error with_column(const Error &error, const WorkItem &item) const;
   void dispatch(const WorkItem &item, int number, Connection *source);
   void copy(const WorkItem &item, int number, Connection &source);
   void verify(const WorkItem &item, int number, Connection &source);

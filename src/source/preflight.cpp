@@ -19,6 +19,7 @@
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
 #include "source/preflight_storage.hpp"
+#include "source/unconvertible_text.hpp"
 #include "source/wanted.hpp"
 
 extern "C" {
@@ -206,6 +207,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   look_at_recovery(catalog, found);
   look_for_ourselves(source, found);
   look_at_encoding(source, catalog, found);
+  found.add(find_unconvertible_definitions(source, catalog));
   look_at_default_collation(source, found);
   look_at_rights(catalog, found);
   look_at_tables(source, catalog, found);
