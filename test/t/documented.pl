@@ -47,6 +47,16 @@ are_documented('statuses of runs', section('pagila_repl.run'),
 my ($options) = slurp_file('src/core/connection_options.cpp') =~ /std::vector<ConnectionOption> options = \{(.*?)\n  \};/s;
 are_documented('options of servers and user mappings', section('Sources'), ($options // '') =~ /\{"(\w+)"/g);
 
+# What pagila_check looks at: each subject of the table is one of the code, and the other way round.
+my $code = join('', map { slurp_file($_) } glob('src/*.cpp src/source/*.cpp src/run/*.cpp'));
+my %told = map { $_ => 1 } $code =~ /(?:\berror|\.warning|\.else_ok)\(\s*"([a-z_ ]+)",/g, $code =~ /const std::string subject = "([a-z ]+)"/g,
+  $code =~ /rows\.push_back\(\{"([a-z ]+)", "warning"/g, $code =~ /Severity::ok, "([a-z_ ]+)"/g;
+my ($subjects) = section('pagila_check') =~ /^\| Subject \|.*?\n(.*?)\n\n/ms;
+my %listed = map { $_ => 1 } map { /`([a-z_ ]+)`/g } ($subjects // '') =~ /^\| ((?:`[a-z_ ]+`(?:, )?)+) \|/mg;
+is(join(', ', grep { !$listed{$_} } sort keys %told), '', 'every subject of pagila_check is in the reference');
+is(join(', ', grep { $code !~ /"\Q$_\E"/ } sort keys %listed), '', 'and every one in the reference is told');
+cmp_ok(scalar keys %told, '>', 25, 'there are some');
+
 # As a monitor, which is who is to run them.
 $node->safe_psql('pagila', 'CREATE ROLE mona LOGIN IN ROLE pagila_repl_monitor, pg_read_all_stats');
 my ($watching) = slurp_file('docs/operations.md') =~ /^## Watching\n(.*?)^## /ms;
