@@ -124,13 +124,14 @@ CREATE TABLE pagila_repl.run_step (
   content_hash text,
   sqlstate text,
   error text,
+  status text NOT NULL DEFAULT 'done' CHECK (status IN ('done', 'failed', 'skipped')),
   PRIMARY KEY (run_id, step)
 );
-COMMENT ON TABLE pagila_repl.run_step IS 'one row per table, index, constraint and so on that a run made';
+COMMENT ON TABLE pagila_repl.run_step IS 'one row per table, index, constraint and so on that a run made or skipped';
 COMMENT ON COLUMN pagila_repl.run_step.run_id IS 'the run';
 COMMENT ON COLUMN pagila_repl.run_step.step IS 'number of the step within the run';
 COMMENT ON COLUMN pagila_repl.run_step.kind IS
-  'table, index, constraint, trigger, rule, setting, sequence, materialized view, analyze or verify';
+  'table, index, constraint, trigger, rule, setting, sequence, materialized view, analyze or verify; of what was skipped the kind of object';
 COMMENT ON COLUMN pagila_repl.run_step.schema_name IS 'schema of the object, as it is named once published';
 COMMENT ON COLUMN pagila_repl.run_step.object_name IS 'name of the object';
 COMMENT ON COLUMN pagila_repl.run_step.method IS
@@ -140,9 +141,12 @@ COMMENT ON COLUMN pagila_repl.run_step.bytes IS 'bytes of row data read for it';
 COMMENT ON COLUMN pagila_repl.run_step.started_at IS 'when the step began';
 COMMENT ON COLUMN pagila_repl.run_step.finished_at IS 'when it ended; null if it failed or is under way';
 COMMENT ON COLUMN pagila_repl.run_step.content_hash IS 'rows, sum of their hashes, sum of the hashes of these, with verify => ''content''';
-COMMENT ON COLUMN pagila_repl.run_step.sqlstate IS 'SQLSTATE if the step failed';
-COMMENT ON COLUMN pagila_repl.run_step.error IS 'message if the step failed';
+COMMENT ON COLUMN pagila_repl.run_step.sqlstate IS 'SQLSTATE if the step failed or was skipped';
+COMMENT ON COLUMN pagila_repl.run_step.error IS 'message if the step failed or was skipped';
+COMMENT ON COLUMN pagila_repl.run_step.status IS
+  'done, failed, or skipped: the object could not be made, and on_object_error was ''skip''';
 
+CREATE INDEX run_step_skipped ON pagila_repl.run_step (run_id) WHERE status = 'skipped';
 CREATE INDEX run_step_of_table ON pagila_repl.run_step (run_id, schema_name, object_name) WHERE kind = 'table';
 
 CREATE TABLE pagila_repl.copy (
@@ -173,7 +177,7 @@ COMMENT ON COLUMN pagila_repl.managed_object.schema_name IS
 COMMENT ON COLUMN pagila_repl.managed_object.identity IS 'what it was called';
 COMMENT ON COLUMN pagila_repl.managed_object.definition_hash IS 'hash of its catalog rows';
 COMMENT ON COLUMN pagila_repl.managed_object.statement_hash IS
-  'of an enum or domain: hash of the statements that made it; equal statements leave it as it is';
+  'of an enum or domain: hash of the statements that made it; equal statements leave it as it is. Of a materialized view without rows: definition_hash once it has some';
 
 CREATE TABLE pagila_repl.managed_content (
   run_id bigint NOT NULL,
@@ -448,6 +452,7 @@ CREATE FUNCTION pagila_load(
   owners text DEFAULT 'keep',
   strict boolean DEFAULT true,
   on_other_source text DEFAULT 'refuse',
+  on_object_error text DEFAULT 'fail',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -470,6 +475,7 @@ CREATE FUNCTION pagila_replicate_from(
   owners text DEFAULT 'keep',
   foreign_keys text DEFAULT 'trust',
   on_other_source text DEFAULT 'refuse',
+  on_object_error text DEFAULT 'fail',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -524,7 +530,8 @@ CREATE FUNCTION pagila_schedule(
   foreign_keys text DEFAULT NULL,
   strict boolean DEFAULT NULL,
   options jsonb DEFAULT NULL,
-  on_other_source text DEFAULT NULL)
+  on_other_source text DEFAULT NULL,
+  on_object_error text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -578,6 +585,7 @@ CREATE FUNCTION pagila_replicate_to(
   owners text DEFAULT 'keep',
   foreign_keys text DEFAULT 'trust',
   on_other_source text DEFAULT 'refuse',
+  on_object_error text DEFAULT 'fail',
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -21,6 +21,8 @@ SELECT pagila_load(:'shop', on_dependents => '');
 SELECT pagila_load(:'shop', owners => 'postgres');
 SELECT pagila_load(:'shop', on_other_source => 'overwrite');
 SELECT pagila_load(:'shop', on_other_source => NULL);
+SELECT pagila_load(:'shop', on_object_error => 'ignore');
+SELECT pagila_load(:'shop', on_object_error => NULL);
 BEGIN;
 SELECT pagila_load(:'shop');
 ROLLBACK;

@@ -71,22 +71,25 @@ std::string options_argument(FunctionCallInfo fcinfo, int number) {
   return options;
 }
 
-// The arguments from `first` on that are options of runs, those that are not null; one of them is the last of all.
-std::string named_options(FunctionCallInfo fcinfo, int first, int last) {
+// The arguments from `first` on that are options of runs, those that are not null; some of them begin at `at_end`.
+std::string named_options(FunctionCallInfo fcinfo, int first, int at_end) {
   std::vector<Value> values;
   values.push_back(PG_ARGISNULL(first) ? Value() : Value(std::to_string(PG_GETARG_INT32(first))));
   for (const char *name : {"schemas", "include", "exclude"}) values.push_back(optional_array(fcinfo, ++first, name));
   values.push_back(optional_boolean(fcinfo, ++first, "force"));
-  for (const RunChoice &known : kRunChoices)
-    if (&known != &kRunChoices.back()) values.push_back(optional_text(fcinfo, ++first, known.choice.name));
+  size_t side_by_side = kRunChoices.size() - kChoicesAtEnd;
+  for (size_t i = 0; i < side_by_side; i++)
+    values.push_back(optional_text(fcinfo, ++first, kRunChoices[i].choice.name));
   values.push_back(optional_text(fcinfo, ++first, kForeignKeys.name));
   values.push_back(optional_boolean(fcinfo, ++first, "strict"));
-  values.push_back(optional_text(fcinfo, last, kRunChoices.back().choice.name));
+  for (size_t i = side_by_side; i < kRunChoices.size(); i++)
+    values.push_back(optional_text(fcinfo, at_end++, kRunChoices[i].choice.name));
   return *query_value(
       R"(SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
                   'workers', $1::integer, 'schemas', $2::text[], 'include', $3::text[], 'exclude', $4::text[],
                   'force', $5::boolean, 'verify', $6, 'on_modified', $7, 'on_unmanaged', $8, 'on_dependents', $9,
-                  'owners', $10, 'foreign_keys', $11, 'strict', $12::boolean, 'on_other_source', $13)))",
+                  'owners', $10, 'foreign_keys', $11, 'strict', $12::boolean, 'on_other_source', $13,
+                  'on_object_error', $14)))",
       values);
 }
 

@@ -11,11 +11,12 @@ namespace pagila_repl {
 
 namespace {
 
-// The options that all runs share stand side by side, from `verify` on, but for the last.
-void take_options(FunctionCallInfo fcinfo, int force, int verify, int last, RunOptions &options) {
+// The options that all runs share stand side by side, from `verify` on, but for the last ones.
+void take_options(FunctionCallInfo fcinfo, int force, int verify, int at_end, RunOptions &options) {
   options.force = boolean_argument(fcinfo, force, "force");
-  for (const RunChoice &known : kRunChoices) {
-    int number = &known == &kRunChoices.back() ? last : verify++;
+  for (size_t i = 0; i < kRunChoices.size(); i++) {
+    const RunChoice &known = kRunChoices[i];
+    int number = i < kRunChoices.size() - kChoicesAtEnd ? verify++ : at_end++;
     options.*known.member = chosen(known.choice, text_argument(fcinfo, number, known.choice.name));
   }
   take_settings(options);

@@ -19,20 +19,21 @@ struct Kind {
 };
 
 const Kind &replication() {
-  static const Kind kind = {"a replication",
-                            "loads",
-                            {"workers", "schemas", "include", "exclude", "force", "verify", "on_modified",
-                             "on_unmanaged", "on_dependents", "owners", "foreign_keys", "on_other_source"},
-                            {"strict"}};
+  static const Kind kind = {
+      "a replication",
+      "loads",
+      {"workers", "schemas", "include", "exclude", "force", "verify", "on_modified", "on_unmanaged", "on_dependents",
+       "owners", "foreign_keys", "on_other_source", "on_object_error"},
+      {"strict"}};
   return kind;
 }
 
 const Kind &load() {
-  static const Kind kind = {
-      "a load",
-      "replications",
-      {"force", "verify", "on_modified", "on_unmanaged", "on_dependents", "owners", "strict", "on_other_source"},
-      {"workers", "schemas", "include", "exclude", "foreign_keys"}};
+  static const Kind kind = {"a load",
+                            "replications",
+                            {"force", "verify", "on_modified", "on_unmanaged", "on_dependents", "owners", "strict",
+                             "on_other_source", "on_object_error"},
+                            {"workers", "schemas", "include", "exclude", "foreign_keys"}};
   return kind;
 }
 

@@ -19,14 +19,16 @@ struct RunChoice {
   bool RunOptions::*member;
 };
 
-// In the order in which functions have them: side by side, but for the last, which is their last argument.
-constexpr std::array<RunChoice, 6> kRunChoices = {{
+// In the order in which functions have them: side by side, but for the last ones, which are their last arguments.
+constexpr size_t kChoicesAtEnd = 2;
+constexpr std::array<RunChoice, 7> kRunChoices = {{
     {{"verify", "content", "counts"}, &RunOptions::verify_content},
     {{"on_modified", "overwrite", "refuse"}, &RunOptions::overwrite_modified},
     {{"on_unmanaged", "drop", "refuse"}, &RunOptions::drop_unmanaged},
     {{"on_dependents", "drop", "refuse"}, &RunOptions::drop_dependents},
     {{"owners", "keep", "skip"}, &RunOptions::keep_owners},
     {{"on_other_source", "replace", "refuse"}, &RunOptions::replace_others},
+    {{"on_object_error", "skip", "fail"}, &RunOptions::skip_objects},
 }};
 constexpr Choice kForeignKeys = {"foreign_keys", "check", "trust"};
 

@@ -9,6 +9,7 @@ void pack(Packer &out, const RunOptions &options) {
   out.put(options.drop_dependents)
       .put(options.keep_owners)
       .put(options.replace_others)
+      .put(options.skip_objects)
       .put(options.analyze)
       .put(options.refuse_old_libpq)
       .put(options.extension_rows);
@@ -22,8 +23,8 @@ void pack(Packer &out, const RunOptions &options) {
 
 void unpack(Unpacker &in, RunOptions &options) {
   for (bool *flag : {&options.force, &options.verify_content, &options.overwrite_modified, &options.drop_unmanaged,
-                     &options.drop_dependents, &options.keep_owners, &options.replace_others, &options.analyze,
-                     &options.refuse_old_libpq, &options.extension_rows})
+                     &options.drop_dependents, &options.keep_owners, &options.replace_others, &options.skip_objects,
+                     &options.analyze, &options.refuse_old_libpq, &options.extension_rows})
     *flag = in.flag();
   options.swap_budget_ms = static_cast<int>(in.number());
   options.run_timeout_ms = static_cast<int>(in.number());

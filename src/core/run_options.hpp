@@ -15,6 +15,7 @@ struct RunOptions {
   bool drop_dependents = false;     // objects elsewhere that depend on the target: drop them
   bool keep_owners = true;          // apply owners where that is possible
   bool replace_others = false;      // the target holds copies that came from another source: replace them
+  bool skip_objects = false;        // objects that cannot be made: leave them out, if nothing is opened or lost by that
   bool analyze = true;              // make statistics of the new copy
   bool extension_rows = true;       // rows that users put into tables of extensions belong to the copy
   int swap_budget_ms = 60000;       // how long publishing may try to get its locks

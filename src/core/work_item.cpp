@@ -24,7 +24,7 @@ std::string encode(const WorkItem &item) {
   out.put_number(item.table).put(item.routed).put(item.copy_statement).put(item.columns).put(item.binary);
   out.put_number(static_cast<int64_t>(item.bytes)).put(item.source_query).put_number(item.source_table);
   out.put(item.statements).put(item.tablespace).put(item.search_path).put(item.declare_valid);
-  out.put_number(item.domain).put(item.analyzes_parts);
+  out.put_number(item.domain).put(item.analyzes_parts).put(item.may_be_skipped);
   return out.bytes();
 }
 
@@ -71,6 +71,7 @@ WorkItem decode_work_item(std::string_view bytes, size_t number) {
   item.declare_valid = in.text();
   item.domain = static_cast<uint32_t>(in.number());
   item.analyzes_parts = in.flag();
+  item.may_be_skipped = in.flag();
   return item;
 }
 

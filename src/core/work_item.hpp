@@ -35,6 +35,7 @@ struct WorkItem {
   std::string search_path;    // if it is to be another than that of the session
   std::string declare_valid;  // constraint of `table` or `domain` that they add as NOT VALID and that is valid
   uint32_t domain = 0;
+  bool may_be_skipped = false;  // if the statements fail
   bool analyzes_parts = false;  // statistics of `table`, a partitioned one, over the rows of its partitions
 
   // Items run at the same time only if their locks allow it. A key is a table of the stage.

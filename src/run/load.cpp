@@ -24,6 +24,7 @@
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
 #include "target/row_security.hpp"
+#include "target/skipped_objects.hpp"
 #include "target/stage.hpp"
 #include "target/stage_names.hpp"
 #include "target/target_lock.hpp"
@@ -56,13 +57,14 @@ PlannedWork planned_work(const LoadPlan &plan, const std::string &fingerprint) {
 }
 
 // The run whose copy is visible and is just what this one would make; 0 if there is none.
-int64_t find_same(const LoadPlan &plan, const std::string &fingerprint, const Drift &drift) {
+int64_t find_same(const LoadPlan &plan, const std::string &fingerprint, const Drift &drift, bool skip_objects) {
   int64_t run = run_behind(plan.schemas);
   if (run == 0 || !drift.none()) return 0;
   Value made_of = as_extension_owner([&] {
     return query_value("SELECT fingerprint FROM pagila_repl.run WHERE run_id = $1::bigint", {std::to_string(run)});
   });
-  return made_of == fingerprint ? run : 0;
+  if (made_of != fingerprint || (!skip_objects && !remark_on_skipped(run).empty())) return 0;
+  return run;
 }
 
 std::string summary(const LoadPlan &plan, const Stage &stage, const RunRecord &record) {
@@ -71,6 +73,8 @@ std::string summary(const LoadPlan &plan, const Stage &stage, const RunRecord &r
   std::string text = counted(record.rows(), "{row|rows}") + " in " + counted(tables.size(), "{table|tables}");
   for (const auto *remarks : {&plan.remarks, &stage.remarks})
     for (const std::string &remark : *remarks) text += "; " + remark;
+  if (std::string skipped = in_transaction([&] { return remark_on_skipped(record.id()); }); !skipped.empty())
+    text += "; " + skipped;
   return text;
 }
 
@@ -151,13 +155,15 @@ void load(const LoadRequest &request, RunRecord &record) {
       drift = find_drift(plan.schemas, carried);
     });
   });
-  if (int64_t same = request.force ? 0 : in_transaction([&] { return find_same(plan, made_of, drift); }))
-    return record.skipped(same, "nothing changed since run " + std::to_string(same));
+  if (int64_t same =
+          request.force ? 0 : in_transaction([&] { return find_same(plan, made_of, drift, request.skip_objects); }))
+    return record.skipped(same, nothing_changed_since(same));
   check_drift(drift, request);
 
   enter(record, Phase::shape);
   Stage stage = stage_shape(plan, request, carried, {}, record.id(),
                             [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); });
+  in_transaction([&] { record_skipped(stage, record); });
   std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);
   try {

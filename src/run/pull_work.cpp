@@ -196,6 +196,7 @@ class Plan {
                                stripped.object, statements, stripped.of_parts ? 0 : bytes_of_[stripped.table] / 3);
     item.tablespace = stripped.tablespace;
     item.search_path = stripped.search_path;
+    item.may_be_skipped = stage_.skips_objects && stripped.may_be_skipped;
     if (stripped.of_parts) {
       // Parents after all real indexes of the tree, attaching after both.
       after(item, whole_tree);

@@ -14,7 +14,8 @@ constexpr const char *kStart = R"(
 SELECT run_id FROM pg_catalog.pagila_replicate_from(
          server => $1, workers => $2::integer, schemas => $3::text[], include => $4::text[], exclude => $5::text[],
          force => $6::boolean, wait => false, verify => $7, on_modified => $8, on_unmanaged => $9, on_dependents => $10,
-         owners => $11, foreign_keys => $12, on_other_source => $13))";
+         owners => $11, foreign_keys => $12, on_other_source => $13,
+         on_object_error => $14))";
 
 // The view adds what is on its way, but shows no run that has ended.
 constexpr const char *kLook = R"(
@@ -43,12 +44,12 @@ std::string message_in(const Row &row, size_t column) { return clean_remote_text
 int64_t start_there(Connection &target, const ReplicateToRequest &request, const std::string &source) {
   Value workers = request.workers == 0 ? Value() : Value(std::to_string(request.workers));
   std::vector<Row> rows = target.query(
-      kStart,
-      {source, workers, list(request.selection.schemas), list(request.selection.include),
-       list(request.selection.exclude), request.force ? "true" : "false", request.verify_content ? "content" : "counts",
-       request.overwrite_modified ? "overwrite" : "refuse", request.drop_unmanaged ? "drop" : "refuse",
-       request.drop_dependents ? "drop" : "refuse", request.keep_owners ? "keep" : "skip",
-       request.check_foreign_keys ? "check" : "trust", request.replace_others ? "replace" : "refuse"});
+      kStart, {source, workers, list(request.selection.schemas), list(request.selection.include),
+               list(request.selection.exclude), request.force ? "true" : "false",
+               request.verify_content ? "content" : "counts", request.overwrite_modified ? "overwrite" : "refuse",
+               request.drop_unmanaged ? "drop" : "refuse", request.drop_dependents ? "drop" : "refuse",
+               request.keep_owners ? "keep" : "skip", request.check_foreign_keys ? "check" : "trust",
+               request.replace_others ? "replace" : "refuse", request.skip_objects ? "skip" : "fail"});
   return number_in(only_row(rows), 0);
 }
 

@@ -33,6 +33,7 @@
 #include "target/publish.hpp"
 #include "target/rebuild.hpp"
 #include "target/row_security.hpp"
+#include "target/skipped_objects.hpp"
 #include "target/stage_names.hpp"
 #include "target/target_lock.hpp"
 #include "target/verify.hpp"
@@ -192,6 +193,7 @@ void verify_routed(const Source &source, const Stage &stage, ContentHashes &hash
 void hash_filtered_views(Source &source, const Stage &stage) {
   source.plan.filtered.emplace();
   for (const FilteredSource &filtered : source.catalog().filtered) {
+    if (stage.is_skipped(filtered.view.schema, filtered.view.name)) continue;
     FilteredView view{filtered.view, filtered.owner, {}, source.in_utf8};
     if (filtered.can_be_read) {
       std::string query = content_query(staged_table(stage, filtered.view),
@@ -234,6 +236,7 @@ void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, 
               known_toast_compression(source.plan)};
   Harvest harvest = do_items(items, job, request.workers, stage, *source.snapshot.holder, record);
   record.add_rows(harvest.rows, harvest.bytes);
+  in_transaction([&] { take_skipped(stage, record.id()); });
   remarks.insert(remarks.end(), harvest.remarks.begin(), harvest.remarks.end());
   ContentHashes hashes = compare(items, harvest);
   if (request.verify_content) verify_routed(source, stage, hashes);
@@ -265,6 +268,8 @@ std::string summary(const Source &source, const std::string &where, const Stage 
                      counted(source.catalog().tables.size(), "{table|tables}") + " from " + where;
   for (const auto *more : {&source.plan.remarks, &source.catalog().remarks, &stage.remarks, &remarks})
     text += joined(*more);
+  if (std::string skipped = in_transaction([&] { return remark_on_skipped(record.id()); }); !skipped.empty())
+    text += "; " + skipped;
   return text;
 }
 
@@ -299,15 +304,16 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
     });
   });
   if (!request.force && removed.empty() && drift.none())
-    if (int64_t same =
-            find_unchanged(*source.snapshot.holder, source.plan, source.catalog(), work.fingerprint, source.in_utf8))
-      return record.skipped(same, "nothing changed since run " + std::to_string(same) + joined(libpq_remarks()));
+    if (int64_t same = find_unchanged(*source.snapshot.holder, source.plan, source.catalog(), work.fingerprint,
+                                      source.in_utf8, request.skip_objects))
+      return record.skipped(same, nothing_changed_since(same) + joined(libpq_remarks()));
   check_drift(drift, request);
 
   enter(record, Phase::shape);
   source.plan.resolved = read_resolved_names(*source.snapshot.holder, source.catalog());
   Stage stage = stage_shape(source.plan, request, carried, removed, record.id(),
                             [](const PlannedRows &rows, RowsAs) { return std::make_unique<TextSource>(rows.text); });
+  in_transaction([&] { record_skipped(stage, record); });
   // Done, and with many tables the largest parts of the plan.
   std::vector<ShapeStatement>().swap(source.plan.shape);
   std::vector<ResolvedObject>().swap(source.plan.resolved.objects);

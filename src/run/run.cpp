@@ -15,6 +15,7 @@
 #include "target/decoding.hpp"
 #include "target/leftovers.hpp"
 #include "target/manifest.hpp"
+#include "target/skipped_objects.hpp"
 #include "target/target_lock.hpp"
 
 extern "C" {
@@ -164,6 +165,11 @@ void warn_of_libpq() {
   for (const std::string &remark : libpq_remarks()) warn(remark);
 }
 
+std::string nothing_changed_since(int64_t run_id) {
+  std::string skipped = in_transaction([&] { return remark_on_skipped(run_id); });
+  return "nothing changed since run " + std::to_string(run_id) + (skipped.empty() ? "" : ", by which " + skipped);
+}
+
 std::string joined(const std::vector<std::string> &remarks) {
   std::string text;
   for (const std::string &remark : remarks) text += "; " + remark;
@@ -194,7 +200,8 @@ std::string json_members(const RunOptions &options) {
          choice(options.drop_unmanaged, "drop", "refuse") + "\", \"on_dependents\": \"" +
          choice(options.drop_dependents, "drop", "refuse") + "\", \"owners\": \"" +
          choice(options.keep_owners, "keep", "skip") + "\", \"on_other_source\": \"" +
-         choice(options.replace_others, "replace", "refuse") + "\"";
+         choice(options.replace_others, "replace", "refuse") + "\", \"on_object_error\": \"" +
+         choice(options.skip_objects, "skip", "fail") + "\"";
 }
 
 void stay_small() {

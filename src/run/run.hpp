@@ -29,6 +29,8 @@ void tell(const std::string &text);
 void warn(const std::string &text);
 // Once in a process, which is once in a run: what is not fixed in libpq.
 void warn_of_libpq();
+// The message of a run that is skipped, with what the one before it has skipped.
+std::string nothing_changed_since(int64_t run_id);
 // Remarks as they follow the message of a run.
 std::string joined(const std::vector<std::string> &remarks);
 // Records the phase and shows it in pg_stat_activity.

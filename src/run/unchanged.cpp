@@ -10,6 +10,7 @@
 #include "run/source_content.hpp"
 #include "target/content.hpp"
 #include "target/manifest.hpp"
+#include "target/skipped_objects.hpp"
 
 namespace pagila_repl {
 
@@ -96,7 +97,7 @@ bool are_tables_same(Connection &holder, const SourceCatalog &catalog, const Cop
 }  // namespace
 
 int64_t find_unchanged(Connection &holder, const LoadPlan &plan, const SourceCatalog &catalog,
-                       const std::string &fingerprint, bool in_utf8) {
+                       const std::string &fingerprint, bool in_utf8, bool skip_objects) {
   int64_t run = 0;
   Copy copy;
   in_transaction([&] {
@@ -105,7 +106,7 @@ int64_t find_unchanged(Connection &holder, const LoadPlan &plan, const SourceCat
     Value made_of = as_extension_owner([&] {
       return query_value("SELECT fingerprint FROM pagila_repl.run WHERE run_id = $1::bigint", {std::to_string(run)});
     });
-    if (made_of != fingerprint)
+    if (made_of != fingerprint || (!skip_objects && !remark_on_skipped(run).empty()))
       run = 0;
     else
       copy = recorded_copy(plan.schemas);

@@ -21,6 +21,7 @@
 #include "target/leftovers.hpp"
 #include "target/rebuild.hpp"
 #include "target/row_checks.hpp"
+#include "target/skipped_objects.hpp"
 
 extern "C" {
 #include <signal.h>
@@ -195,11 +196,27 @@ void ItemDoer::dispatch(const WorkItem &item, int number, Connection *source) {
     case WorkItem::Kind::gate: return;  // nobody is given one
     case WorkItem::Kind::build:
       check_disk_reserve();
-      build(item.statements, item.tablespace, item.search_path);
-      if (item.analyzes_parts) analyze_partitioned(item.table);
-      if (!item.declare_valid.empty()) declare_valid(item.table, item.domain, item.declare_valid.c_str());
-      record(item, number, {}, {});
+      if (item.may_be_skipped)
+        build_or_skip(item, number);
+      else
+        build_item(item, number);
       if (item.step_kind == "index" || item.step_kind == "constraint") PR_FAULT("index");
+  }
+}
+
+void ItemDoer::build_item(const WorkItem &item, int number) {
+  build(item.statements, item.tablespace, item.search_path);
+  if (item.analyzes_parts) analyze_partitioned(item.table);
+  if (!item.declare_valid.empty()) declare_valid(item.table, item.domain, item.declare_valid.c_str());
+  record(item, number, {}, {});
+}
+
+void ItemDoer::build_or_skip(const WorkItem &item, int number) {
+  try {
+    in_subtransaction([&] { build_item(item, number); });
+  } catch (const Error &error) {
+    if (!is_of_object(error)) throw;
+    record_skipped_step(job_.run_id, job_.first_step + number, step_of(item), step_started_, error);
   }
 }
 

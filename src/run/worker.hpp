@@ -27,6 +27,8 @@ class ItemDoer {
  private:
   Error with_column(const Error &error, const WorkItem &item) const;
   void dispatch(const WorkItem &item, int number, Connection *source);
+  void build_item(const WorkItem &item, int number);
+  void build_or_skip(const WorkItem &item, int number);
   void copy(const WorkItem &item, int number, Connection &source);
   void verify(const WorkItem &item, int number, Connection &source);
   void record(const WorkItem &item, int number, std::optional<uint64_t> rows, std::optional<uint64_t> bytes);

@@ -18,6 +18,7 @@
 #include "source/preflight_locks.hpp"
 #include "source/preflight_needs.hpp"
 #include "source/preflight_publications.hpp"
+#include "source/preflight_skips.hpp"
 #include "source/preflight_storage.hpp"
 #include "source/unconvertible_text.hpp"
 #include "source/wanted.hpp"
@@ -222,7 +223,9 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   found.add(find_missing(source, catalog, options));
   found.add(find_path_dependent_functions(source, catalog));
   found.add(find_missing_files_and_methods(source, catalog));
-  return found.take();
+  found.add(find_views_at_risk(source, catalog));
+  found.add(find_foreign_labels(source, catalog));
+  return with_skips(found.take(), options.skip_objects);
 }
 
 void check_findings(const std::vector<Finding> &findings) {

@@ -44,6 +44,18 @@ void record_step(int64_t run_id, int number_of_step, const Step &step, const std
   });
 }
 
+void record_skipped_step(int64_t run_id, int number_of_step, const Step &step, const std::string &started_at,
+                         const Error &error) {
+  as_extension_owner([&] {
+    execute(
+        R"(INSERT INTO pagila_repl.run_step
+             (run_id, step, kind, schema_name, object_name, started_at, finished_at, sqlstate, error, status)
+           VALUES ($1::bigint, $2::integer, $3, $4, $5, $6::timestamptz, pg_catalog.clock_timestamp(), $7, $8, 'skipped'))",
+        {text(run_id), text(number_of_step), step.kind, text_or_null(step.schema), step.object, started_at,
+         error.sqlstate, error.message});
+  });
+}
+
 void record_content_hash(int64_t run_id, const std::string &schema, const std::string &table, const std::string &hash) {
   as_extension_owner([&] {
     execute(
@@ -133,6 +145,17 @@ void RunRecord::end_step(std::optional<uint64_t> rows, std::optional<uint64_t> b
   open_step_.reset();
 }
 
+void RunRecord::skip_step(const Error &error) {
+  record_skipped_step(id_, ++step_, *open_step_, step_started_, error);
+  open_step_.reset();
+}
+
+void RunRecord::skip_object(const std::string &kind, const std::string &schema, const std::string &object,
+                            const Error &error) {
+  begin_step(kind, schema, object);
+  skip_step(error);
+}
+
 int RunRecord::reserve_steps(int count) {
   int first = step_ + 1;
   step_ += count;
@@ -211,10 +234,10 @@ void RunRecord::ended(RunStatus status, const Error &error) {
       if (!open_step_) return;
       execute(
           R"(INSERT INTO pagila_repl.run_step
-               (run_id, step, kind, schema_name, object_name, method, started_at, sqlstate, error)
+               (run_id, step, kind, schema_name, object_name, method, started_at, sqlstate, error, status)
              VALUES ($1::bigint, (SELECT coalesce(pg_catalog.max(step), 0) + 1 FROM pagila_repl.run_step
                                    WHERE run_id = $1::bigint),
-                     $2, $3, $4, $5, $6::timestamptz, $7, $8))",
+                     $2, $3, $4, $5, $6::timestamptz, $7, $8, 'failed'))",
           {text(id_), open_step_->kind, open_step_->schema, open_step_->object, text_or_null(open_step_->method),
            step_started_, error.sqlstate, error.message});
     });

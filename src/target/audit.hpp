@@ -38,6 +38,9 @@ struct Step {
 // Writes the row of a step that is done, within the caller's transaction: it appears with the work it tells of.
 void record_step(int64_t run_id, int number, const Step &step, const std::string &started_at,
                  std::optional<uint64_t> rows, std::optional<uint64_t> bytes);
+// Of an object that is left out since it cannot be made.
+void record_skipped_step(int64_t run_id, int number, const Step &step, const std::string &started_at,
+                         const Error &error);
 // Of a run that has not succeeded only what its recorded steps have brought counts. As the owner of the extension.
 void count_rows_of_steps(int64_t run_id);
 // The time now, as record_step takes it. Needs a transaction.
@@ -61,6 +64,10 @@ class RunRecord {
   // Within the caller's transaction: a step's row appears with the work it tells of.
   void begin_step(const std::string &kind, const std::string &schema, const std::string &object);
   void end_step(std::optional<uint64_t> rows = {}, std::optional<uint64_t> bytes = {});
+
+  // Instead of end_step, once the work is undone; or of an object whose step has not begun.
+  void skip_step(const Error &error);
+  void skip_object(const std::string &kind, const std::string &schema, const std::string &object, const Error &error);
 
   // Steps done by several processes: numbers for `count` of them are taken, the first is returned. What they brought in is
   // told at the end, and which step failed.

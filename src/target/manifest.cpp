@@ -54,6 +54,9 @@ constexpr const char *kChanged = R"(
                   WHERE i.indexrelid = n.objid AND n.classid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS is_index
     FROM now n FULL JOIN managed m ON m.classid = n.classid AND m.objid = n.objid
    WHERE (n.hash IS DISTINCT FROM m.definition_hash OR n.schema_name IS DISTINCT FROM m.schema_name)
+     -- An empty materialized view that has been filled.
+     AND NOT COALESCE(n.schema_name = m.schema_name AND n.hash = m.statement_hash
+                      AND n.classid = 'pg_catalog.pg_class'::pg_catalog.regclass, false)
      -- What is in no schema was made by someone else, or is of another schema.
      AND (n.objid IS NOT NULL OR NOT m.may_miss) AND (m.objid IS NOT NULL OR n.schema_name IS NOT NULL)
 )
@@ -113,6 +116,22 @@ void write_objects(const Stage &stage, const std::string &run) {
       "UPDATE pagila_repl.managed_object m SET definition_hash = o.hash FROM (" + definitions_sql() +
           ") o WHERE m.run_id = $2::bigint AND m.classid = o.classid AND m.objid = o.objid AND m.schema_name IS NULL",
       {array_literal(stage.stage_oids()), run});
+}
+
+// What an empty materialized view will be once somebody has filled it, which is no change.
+void write_filled_views(const Stage &stage, const std::string &run) {
+  std::vector<Row> empty = query(
+      "SELECT FROM pg_catalog.pg_class WHERE relnamespace = ANY ($1::oid[]) AND relkind = 'm' AND NOT relispopulated",
+      {array_literal(stage.stage_oids())});
+  if (empty.empty()) return;
+  const std::string column = "x.relispopulated";
+  std::string filled = definitions_sql();
+  for (size_t at = filled.find(column); at != std::string::npos; at = filled.find(column, at))
+    filled.replace(at, column.size(), "true");
+  execute("UPDATE pagila_repl.managed_object m SET statement_hash = o.hash FROM (" + filled + R"() o
+              JOIN pg_catalog.pg_class c ON c.tableoid = o.classid AND c.oid = o.objid AND c.relkind = 'm' AND NOT c.relispopulated
+            WHERE m.run_id = $2::bigint AND m.classid = o.classid AND m.objid = o.objid)",
+          {array_literal(stage.stage_oids()), run});
 }
 
 // Carried types are in the live schemas still.
@@ -476,6 +495,7 @@ void write_manifest(const LoadPlan &plan, const RunOptions &options, const Stage
   in_transaction([&] {
     as_extension_owner([&] {
       write_objects(stage, std::to_string(run_id));
+      write_filled_views(stage, std::to_string(run_id));
       write_types(plan, options, stage, std::to_string(run_id));
       write_content(stage, std::to_string(run_id), hashes);
     });

@@ -30,23 +30,77 @@ namespace pagila_repl {
 
 namespace {
 
+// Undoes the work if the object cannot be made: the step is one that is skipped then.
 template <class Work>
-void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
-          const std::string &object, Work work) {
+void work_or_skip(RunRecord &record, const Stage &stage, std::vector<SkippedObject> &skipped,
+                  const SkippedObject &object, Work work) {
+  try {
+    in_subtransaction(work);
+  } catch (const Error &error) {
+    if (!is_of_object(error)) throw;
+    skipped.push_back({object.kind, object.schema, object.name, in_seen_names(error, stage)});
+    return record.skip_step(skipped.back().error);
+  }
+  record.end_step();
+}
+
+// `skipped`: where it is noted if it cannot be made; null if that ends the run.
+template <class Work>
+void step(const RunStep &run, RunRecord &record, const Stage &stage, const SkippedObject &object,
+          std::vector<SkippedObject> *skipped, Work work) {
   try {
     run([&] {
-      record.begin_step(kind, schema, object);
+      record.begin_step(object.kind, object.schema, object.name);
+      if (skipped != nullptr) return work_or_skip(record, stage, *skipped, object, work);
       work();
       record.end_step();
     });
   } catch (const Error &error) {
     Error seen = in_seen_names(with_hint_at_difference(error), stage);
-    seen.context = kind + " \"" + object + "\" in schema \"" + schema + "\"";
+    seen.context = object.kind + " \"" + object.name + "\" in schema \"" + object.schema + "\"";
     throw seen;
   }
 }
 
+template <class Work>
+void step(const RunStep &run, RunRecord &record, const Stage &stage, const std::string &kind, const std::string &schema,
+          const std::string &object, Work work) {
+  step(run, record, stage, SkippedObject{kind, schema, object, Error("00000", "")}, nullptr, work);
+}
+
+std::vector<SkippedObject> *where_to_note(Stage &stage, bool may_be_skipped = true) {
+  return stage.skips_objects && may_be_skipped ? &stage.skipped : nullptr;
+}
+
+SkippedObject object_of(const Stage &stage, const Stripped &stripped) {
+  return {stripped.kind, seen_as(stage, stripped.schema), stripped.object, Error("00000", "")};
+}
+
+// Of an index that was skipped, or goes with one.
+bool is_skipped(const Stage &stage, const Stripped &stripped) {
+  return stripped.may_be_skipped && stage.is_skipped(seen_as(stage, stripped.schema), stripped.object);
+}
+
+void forget_skipped(Stage &stage) {
+  stage.stripped.erase(std::remove_if(stage.stripped.begin(), stage.stripped.end(),
+                                      [&](const Stripped &stripped) { return is_skipped(stage, stripped); }),
+                       stage.stripped.end());
+}
+
 }  // namespace
+
+void record_skipped(const Stage &stage, RunRecord &record) {
+  for (const SkippedObject &object : stage.skipped)
+    record.skip_object(object.kind, object.schema, object.name, object.error);
+}
+
+void take_skipped(Stage &stage, int64_t run_id) {
+  if (!stage.skips_objects) return;
+  stage.skipped = skipped_steps(run_id);
+  for (SkippedObject &object : stage.skipped) object.error = in_seen_names(object.error, stage);
+  tell_skipped_in(run_id, stage.skipped);
+  forget_skipped(stage);
+}
 
 void build(const std::vector<std::string> &statements, const std::string &tablespace, const std::string &search_path) {
   if (!tablespace.empty()) set_local("default_tablespace", tablespace);
@@ -67,18 +121,19 @@ void analyze_partitioned(Oid table) {
   });
 }
 
-void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record) {
+void rebuild(Stage &stage, Stripped::Group group, RunRecord &record) {
   if (std::none_of(stage.stripped.begin(), stage.stripped.end(), [&](const Stripped &s) { return s.group == group; }))
     return;
   in_steps(stage, stage.runs_own_code, [&](const RunStep &run) {
     for (const Stripped &stripped : stage.stripped) {
-      if (stripped.group != group) continue;
+      if (stripped.group != group || is_skipped(stage, stripped)) continue;
       if (group == Stripped::Group::index) check_disk_reserve();
-      step(run, record, stage, stripped.kind, seen_as(stage, stripped.schema), stripped.object,
+      step(run, record, stage, object_of(stage, stripped), where_to_note(stage, stripped.may_be_skipped),
            [&] { build(stripped.create, stripped.tablespace, stripped.search_path); });
       PR_FAULT(group == Stripped::Group::index ? "index" : "constraint");
     }
   });
+  forget_skipped(stage);
 }
 
 void make_outward_keys(Stage &stage, RunRecord &record) {
@@ -111,18 +166,21 @@ void use_settings_of_source(const LoadPlan &plan) {
 
 }  // namespace
 
-void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
+void refresh_materialized_views(const LoadPlan &plan, Stage &stage, RunRecord &record) {
   if (plan.refreshes.empty()) return;
   // Functions that a view calls name tables as they will be seen.
   in_steps(stage, true, [&](const RunStep &run) {
-    for (const QualifiedName &view : plan.refreshes)
-      step(run, record, stage, "materialized view", view.schema, view.name, [&] {
+    for (const QualifiedName &view : plan.refreshes) {
+      if (stage.is_skipped(view.schema, view.name)) continue;
+      SkippedObject object{"materialized view", view.schema, view.name, Error("00000", "")};
+      step(run, record, stage, object, where_to_note(stage), [&] {
         fill_as_on_source(plan, stage, view, [&] {
           use_settings_of_source(plan);
           execute_restricted("REFRESH MATERIALIZED VIEW " + quote(view.schema, view.name));
         });
         PR_FAULT("refresh");
       });
+    }
   });
 }
 

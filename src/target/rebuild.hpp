@@ -8,6 +8,11 @@
 
 namespace pagila_repl {
 
+// Records what the shape has skipped. Needs a transaction.
+void record_skipped(const Stage &stage, RunRecord &record);
+// Notes in the stage what workers have skipped. Needs a transaction.
+void take_skipped(Stage &stage, int64_t run_id);
+
 // Runs statements of Stripped::create within the caller's transaction, with its settings.
 void build(const std::vector<std::string> &statements, const std::string &tablespace, const std::string &search_path);
 
@@ -15,10 +20,11 @@ void build(const std::vector<std::string> &statements, const std::string &tables
 // well. Needs a transaction.
 void analyze_partitioned(Oid table);
 
-void rebuild(const Stage &stage, Stripped::Group group, RunRecord &record);
+// What is skipped is noted in the stage, and is stripped for good.
+void rebuild(Stage &stage, Stripped::Group group, RunRecord &record);
 // Those of the group outward, each in a short transaction, since it keeps others from writing to the table that it refers to.
 void make_outward_keys(Stage &stage, RunRecord &record);
-void refresh_materialized_views(const LoadPlan &plan, const Stage &stage, RunRecord &record);
+void refresh_materialized_views(const LoadPlan &plan, Stage &stage, RunRecord &record);
 // Sequences last: setval is not transactional, so nothing that may fail on them comes after.
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // `kinds`: array literal of relkinds.

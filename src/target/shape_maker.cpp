@@ -7,6 +7,7 @@
 #include "core/counted.hpp"
 #include "pg/boundary.hpp"
 #include "pg/extension_names.hpp"
+#include "pg/label_providers.hpp"
 #include "pg/lock_relief.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
@@ -29,10 +30,13 @@ Error placed(const Error &error, const ShapeStatement &statement) {
   return placed;
 }
 
-ShapeMaker::ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints)
+ShapeMaker::ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints,
+                       ObjectErrors errors)
     : plan_(plan),
       options_(options),
       keys_(stage.stage_oids()),
+      skips_(errors),
+      replaced_(stage.live_oids()),
       named_(plan, hints),
       early_(plan, [this](const ShapeStatement &statement) { named_.run(statement); }) {
   for (const CarriedType &type : stage.carried) carried_.insert({type.schema, type.name});
@@ -43,9 +47,11 @@ void ShapeMaker::make() {
   for (const ShapeStatement &statement : plan_.shape) {
     try {
       early_.before(statement);
-      make(statement);
+      skips_.run(statement, [&] { make(statement); });
       early_.after(statement);
       LockRelief::after_statement();
+    } catch (const ObjectFailure &) {
+      throw;
     } catch (const Error &error) {
       Error told = placed(error, statement);
       if (error.sqlstate.compare(0, 2, "42") == 0 && !missing_extensions_.empty()) told.hint = hint_at_missing();
@@ -54,6 +60,7 @@ void ShapeMaker::make() {
   }
   named_.make_views_again();
   make_owned_later();
+  skips_.check_names(plan_, replaced_);
 }
 
 std::vector<std::string> ShapeMaker::remarks() const {
@@ -89,9 +96,17 @@ void ShapeMaker::make(const ShapeStatement &statement) {
 }
 
 void ShapeMaker::make_unless_held_back(const ShapeStatement &statement) {
+  if (is_label_of_nobody(statement.text)) return;
   if (keys_.holds_back(statement)) return;
   for (const HeldBackKeys::Held &before : keys_.release_before(statement)) execute_restricted(before.statement->text);
   named_.run(statement);
+}
+
+// Without its provider a label means nothing here.
+bool ShapeMaker::is_label_of_nobody(const std::string &text) {
+  if (!is_security_label(text) || has_label_provider(text)) return false;
+  skipped_["{security label|security labels} left out, {its provider is|their providers are} not loaded here"]++;
+  return true;
 }
 
 void ShapeMaker::make_grant(const ShapeStatement &statement) {

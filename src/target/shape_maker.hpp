@@ -13,6 +13,7 @@
 #include "target/early_statements.hpp"
 #include "target/held_back_keys.hpp"
 #include "target/named_statements.hpp"
+#include "target/shape_skips.hpp"
 #include "target/stage.hpp"
 
 namespace pagila_repl {
@@ -24,14 +25,18 @@ Error placed(const Error &error, const ShapeStatement &statement);
 class ShapeMaker {
  public:
   // All must outlive it.
-  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints);
+  ShapeMaker(const LoadPlan &plan, const RunOptions &options, const Stage &stage, NameHints &hints,
+             ObjectErrors errors);
 
   void make();
 
   // What waits until the shape is made.
   const std::vector<HeldBackKeys::Held> &held_back() const { return keys_.held(); }
 
-  // What was skipped, and how often.
+  // Objects that could not be made.
+  const std::vector<SkippedObject> &skipped() const { return skips_.skipped(); }
+
+  // What else was skipped, and how often.
   std::vector<std::string> remarks() const;
 
   // About objects that stay, so not before the copy is published.
@@ -42,6 +47,7 @@ class ShapeMaker {
  private:
   void make(const ShapeStatement &statement);
   void make_unless_held_back(const ShapeStatement &statement);
+  bool is_label_of_nobody(const std::string &text);
   void make_grant(const ShapeStatement &statement);
   void make_owned(const ShapeStatement &statement);
   void make_owned_later();
@@ -62,6 +68,8 @@ class ShapeMaker {
   std::set<std::pair<std::string, std::string>> given_away_;  // what has had its owner changed
   std::map<std::string, int> skipped_;
   HeldBackKeys keys_;
+  ShapeSkips skips_;
+  std::vector<std::string> replaced_;  // live schemas that the new ones stand for
   std::string search_path_ = "pg_catalog, pg_temp";
   struct Owner {
     const ShapeStatement *statement;

@@ -175,6 +175,13 @@ void register_leftover(const StagedSchema &schema, int64_t run_id) {
 
 }  // namespace
 
+bool Stage::is_skipped(const std::string &schema, const std::string &name) const {
+  return std::any_of(skipped.begin(), skipped.end(), [&](const SkippedObject &object) {
+    return object.schema == schema && object.name == name &&
+           (object.kind == "materialized view" || object.kind == "index");
+  });
+}
+
 std::vector<std::string> Stage::stage_oids() const {
   std::vector<std::string> oids;
   for (const StagedSchema &schema : schemas) oids.push_back(to_text(schema.stage_oid));
@@ -349,7 +356,8 @@ void remark_on_other_extensions(Stage &stage, const LoadPlan &plan, const MovedP
 
 // Returns statements that are still to be run.
 std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, const RunOptions &options,
-                                           int64_t run_id, const OpenRows &open_rows, NameHints &hints) {
+                                           int64_t run_id, const OpenRows &open_rows, NameHints &hints,
+                                           ObjectErrors errors) {
   // What the server says of the statements is not news to the caller; errors come anyway.
   set_local("client_min_messages", "warning");
   stage.schemas = name_schemas(plan, run_id);
@@ -373,8 +381,9 @@ std::vector<HeldBackKeys::Held> make_shape(Stage &stage, const LoadPlan &plan, c
     relief.emplace();
 
     carry_defaults(plan, stage.schemas, true);
-    ShapeMaker maker(plan, options, stage, hints);
+    ShapeMaker maker(plan, options, stage, hints, errors);
     maker.make();
+    stage.skipped = maker.skipped();
     stage.remarks = maker.remarks();
     stage.later = maker.later();
     made_extensions = maker.made_extensions();
@@ -456,23 +465,31 @@ Stage stage_shape(const LoadPlan &plan, const RunOptions &options, const std::ve
   Stage made;
   std::vector<HeldBackKeys::Held> held_back;
   NameHints hints;
-  auto make = [&](RelationLocks &) {
-    Stage stage;
-    stage.lock_budget_ms = options.swap_budget_ms;
-    stage.carried = carried;
-    stage.vanished = vanished;
-    held_back = make_shape(stage, plan, options, run_id, open_rows, hints);
-    made = std::move(stage);
-  };
-  in_transaction([&] {
-    for (;;) {
-      try {
-        return in_lock_tries({options.swap_budget_ms, oids_of(plan.schemas), {}}, make);
-      } catch (const NamesDiffer &) {
-        // Each time it knows more of them.
+  auto shape = [&](ObjectErrors errors) {
+    auto make = [&](RelationLocks &) {
+      Stage stage;
+      stage.lock_budget_ms = options.swap_budget_ms;
+      stage.skips_objects = options.skip_objects;
+      stage.carried = carried;
+      stage.vanished = vanished;
+      held_back = make_shape(stage, plan, options, run_id, open_rows, hints, errors);
+      made = std::move(stage);
+    };
+    in_transaction([&] {
+      for (;;) {
+        try {
+          return in_lock_tries({options.swap_budget_ms, oids_of(plan.schemas), {}}, make);
+        } catch (const NamesDiffer &) {
+          // Each time it knows more of them.
+        }
       }
-    }
-  });
+    });
+  };
+  try {
+    shape(options.skip_objects ? ObjectErrors::make_again : ObjectErrors::end_the_run);
+  } catch (const ObjectFailure &) {
+    shape(ObjectErrors::skip);
+  }
   try_held_back(made, held_back);
   in_transaction([&] { set_outward_keys_apart(made); });
   return made;

@@ -14,6 +14,7 @@
 #include "target/member_rows.hpp"
 #include "target/resolved_names.hpp"
 #include "target/schema_properties.hpp"
+#include "target/skipped_objects.hpp"
 #include "target/strip.hpp"
 
 namespace pagila_repl {
@@ -53,6 +54,8 @@ struct Stage {
   DatabaseParts live_database_parts;     // set aside while the stage has its real names
   DatabaseParts database_parts;          // of the stage; in place only then, and once it is published
   std::vector<std::string> remarks;      // what was skipped
+  bool skips_objects = false;            // that cannot be made
+  std::vector<SkippedObject> skipped;    // those
   std::vector<ResolvedObject> resolved;  // what the definitions refer to, before anything was stripped
   std::vector<std::string> objects;      // what the schemas hold once stripped, by catalog and OID, sorted
   std::vector<std::string> parts;        // what that consists of, likewise: columns, defaults, policies and so on
@@ -61,6 +64,8 @@ struct Stage {
   // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column; or the stage has
   // parts that can be in place only under real names.
   bool runs_own_code = false;
+  // Whether an index or a materialized view is among these, by the name that its schema will be seen by.
+  bool is_skipped(const std::string &schema, const std::string &name) const;
   std::vector<std::string> stage_oids() const;
   std::vector<std::string> live_oids() const;
   // The staged schema for a name of the dump.

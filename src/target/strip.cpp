@@ -212,7 +212,7 @@ struct Index {
   std::vector<std::string> create;
   std::string tablespace;
   std::vector<std::string> attach, settings;
-  bool of_parts, builds_first = false;
+  bool of_parts, builds_first = false, is_unique = false;
 };
 
 std::vector<Index> read_indexes(const std::string &schemas) {
@@ -232,7 +232,8 @@ std::vector<Index> read_indexes(const std::string &schemas) {
                     CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' WHEN 'u' THEN 'UNIQUE' END
                       || ' USING INDEX ' || pg_catalog.quote_ident(x.relname)
                       || CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
-                      || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
+                      || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END,
+                    i.indisunique OR i.indisexclusion
                FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
                     JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -259,6 +260,7 @@ std::vector<Index> read_indexes(const std::string &schemas) {
     bool partitioned = *row[11] == "t";
     index.of_parts = partitioned;
     index.tablespace = *row[10];
+    index.is_unique = *row[21] == "t";
     if (row[7]) {
       index.constraint = *row[7];
       index.quoted_constraint = *row[8];
@@ -346,6 +348,7 @@ void strip_indexes(const std::string &schemas, std::vector<Stripped> &stripped) 
       part.table = to_oid(index.table_oid);
       part.tree = to_oid(index.tree);
       part.of_parts = index.of_parts;
+      part.may_be_skipped = index.constraint.empty() && !index.is_unique;
       return part;
     };
     stripped.push_back(

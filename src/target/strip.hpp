@@ -27,6 +27,7 @@ struct Stripped {
   Oid referenced = InvalidOid;  // table a foreign key refers to
   Oid referenced_tree = InvalidOid;
   bool builds_index_first = false;  // the first statement builds the index, the second makes it a constraint
+  bool may_be_skipped = false;      // an index that keeps no rows apart, or what belongs to it
   std::string provable;             // name of a valid constraint that could be added without a look at the rows
 };
 
