@@ -198,6 +198,24 @@ COMMENT ON COLUMN pagila_repl.managed_content.physical_state IS
 COMMENT ON COLUMN pagila_repl.managed_content.content_hash IS
   'rows, sum of their hashes, sum of the hashes of these; null if they were only counted';
 
+CREATE TABLE pagila_repl.managed_large_object (
+  loid oid PRIMARY KEY,
+  run_id bigint NOT NULL,
+  schemas name[] NOT NULL,
+  content_hash text NOT NULL,
+  properties_hash text NOT NULL,
+  definition text NOT NULL,
+  versions text NOT NULL
+);
+COMMENT ON TABLE pagila_repl.managed_large_object IS 'large objects that runs have made, as they were when published';
+COMMENT ON COLUMN pagila_repl.managed_large_object.loid IS 'its OID';
+COMMENT ON COLUMN pagila_repl.managed_large_object.run_id IS 'the run that published it last';
+COMMENT ON COLUMN pagila_repl.managed_large_object.schemas IS 'schemas that were replaced with it; a later run of one of them replaces it, too';
+COMMENT ON COLUMN pagila_repl.managed_large_object.content_hash IS 'hash of its bytes';
+COMMENT ON COLUMN pagila_repl.managed_large_object.properties_hash IS 'hash of what the source or the dump says of its owner, privileges and comment';
+COMMENT ON COLUMN pagila_repl.managed_large_object.definition IS 'owner, privileges and comment that it has got here';
+COMMENT ON COLUMN pagila_repl.managed_large_object.versions IS 'which transactions have written its rows: as long as they are the same, so are its bytes';
+
 CREATE TABLE pagila_repl.member_row (
   run_id bigint NOT NULL,
   relid oid NOT NULL,
@@ -286,8 +304,8 @@ ALTER TABLE pagila_repl.job ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_jobs ON pagila_repl.job FOR SELECT TO PUBLIC
   USING (pg_catalog.pg_has_role(owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
 GRANT SELECT ON pagila_repl.run, pagila_repl.run_step, pagila_repl.job TO pagila_repl_operator, pagila_repl_monitor;
-GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.member_row, pagila_repl.leftover
-  TO pagila_repl_monitor;
+GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.managed_large_object, pagila_repl.member_row,
+  pagila_repl.leftover TO pagila_repl_monitor;
 
 -- Kept out of logical decoding, or a subscriber to a publication FOR ALL TABLES would stop at a table that it does not have.
 -- The server passes over changes of relations that have this set, as of heaps that a statement rewrites a table into.
@@ -453,6 +471,7 @@ CREATE FUNCTION pagila_load(
   strict boolean DEFAULT true,
   on_other_source text DEFAULT 'refuse',
   on_object_error text DEFAULT 'fail',
+  large_objects boolean DEFAULT NULL,
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -476,6 +495,7 @@ CREATE FUNCTION pagila_replicate_from(
   foreign_keys text DEFAULT 'trust',
   on_other_source text DEFAULT 'refuse',
   on_object_error text DEFAULT 'fail',
+  large_objects boolean DEFAULT NULL,
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -531,7 +551,8 @@ CREATE FUNCTION pagila_schedule(
   strict boolean DEFAULT NULL,
   options jsonb DEFAULT NULL,
   on_other_source text DEFAULT NULL,
-  on_object_error text DEFAULT NULL)
+  on_object_error text DEFAULT NULL,
+  large_objects boolean DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -586,6 +607,7 @@ CREATE FUNCTION pagila_replicate_to(
   foreign_keys text DEFAULT 'trust',
   on_other_source text DEFAULT 'refuse',
   on_object_error text DEFAULT 'fail',
+  large_objects boolean DEFAULT NULL,
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -19,6 +19,7 @@ void take_options(FunctionCallInfo fcinfo, int force, int verify, int at_end, Ru
     int number = i < kRunChoices.size() - kChoicesAtEnd ? verify++ : at_end++;
     options.*known.member = chosen(known.choice, text_argument(fcinfo, number, known.choice.name));
   }
+  if (!PG_ARGISNULL(at_end)) options.large_objects = PG_GETARG_BOOL(at_end);
   take_settings(options);
 }
 

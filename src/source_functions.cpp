@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "core/counted.hpp"
 #include "entrance.hpp"
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
@@ -157,8 +158,11 @@ std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, cons
   CopyOrigin origin = origin_of(source, catalog);
   found.add(look_at_copies(origin, catalog));
   found.add(look_at_target(source, catalog, selection, vanished_schemas(origin, catalog)));
+  found.add(look_at_large_objects(source, catalog));
   for (const Finding &finding : found.take()) rows.push_back(row_of(finding));
   std::vector<std::string> left_out = catalog.remarks;
+  if (!catalog.everything && catalog.large_objects > 0)
+    left_out.push_back(counted(catalog.large_objects, "large {object|objects} left out"));
   for (const std::string &remark : remarks_on_members(catalog, extension_rows_setting())) left_out.push_back(remark);
   for (const std::string &remark : left_out) rows.push_back({"left out", "warning", remark, {}, {}});
   return rows;

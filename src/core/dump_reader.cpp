@@ -65,10 +65,13 @@ DumpItem DumpReader::State::read_insert_block(RowSink *sink) {
 
 DumpItem DumpReader::State::read_other(RowSink *sink) {
   frame.statement_begins();
+  uint64_t begin = in.offset();
   StatementText statement = read_statement_text(in, lexer);
   apply_lexical_setting(statement, in, lexer);
   DumpItem item;
   item.line = statement.line;
+  item.begin = begin;
+  item.end = in.offset();
   item.object = frame.object();
   if (statement.copy_from_stdin) {
     item.kind = DumpItem::Kind::copy;

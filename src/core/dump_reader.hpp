@@ -68,7 +68,8 @@ struct DumpItem {
   // statement and copy: the statement, without the semicolon, comments inside kept; insert: empty; connect: the database
   // that \connect names, where a new session begins
   std::string text;
-  uint64_t line = 0;   // of the statement's first character, from 1
+  uint64_t line = 0;            // of the statement's first character, from 1
+  uint64_t begin = 0, end = 0;  // of a statement: bytes of the file
   std::string object;  // statement and copy: what it makes, or the last one before it, as pg_dump's comment says
   RowBlock block;      // copy and insert
 };

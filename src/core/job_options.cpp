@@ -23,7 +23,7 @@ const Kind &replication() {
       "a replication",
       "loads",
       {"workers", "schemas", "include", "exclude", "force", "verify", "on_modified", "on_unmanaged", "on_dependents",
-       "owners", "foreign_keys", "on_other_source", "on_object_error"},
+       "owners", "foreign_keys", "on_other_source", "on_object_error", "large_objects"},
       {"strict"}};
   return kind;
 }
@@ -32,7 +32,7 @@ const Kind &load() {
   static const Kind kind = {"a load",
                             "replications",
                             {"force", "verify", "on_modified", "on_unmanaged", "on_dependents", "owners", "strict",
-                             "on_other_source", "on_object_error"},
+                             "on_other_source", "on_object_error", "large_objects"},
                             {"workers", "schemas", "include", "exclude", "foreign_keys"}};
   return kind;
 }
@@ -99,6 +99,10 @@ std::vector<std::string> patterns_of(const JobOption &option) {
 bool apply_common(const JobOption &option, RunOptions &request) {
   if (option.name == "force") {
     request.force = boolean_of(option);
+    return true;
+  }
+  if (option.name == "large_objects") {
+    request.large_objects = boolean_of(option);
     return true;
   }
   for (const RunChoice &known : kRunChoices) {

@@ -14,6 +14,14 @@
 
 namespace pagila_repl {
 
+// What a statement says of a large object.
+struct LargeObjectCall {
+  enum class Function { none, create, open, create_and_open, write, close, property };
+  Function function = Function::none;
+  uint32_t oid = 0;  // of write and close: the descriptor, which is 0 in a dump
+  std::string data;  // that is written, as a bytea constant
+};
+
 // A statement as the server's parser sees it.
 struct Statement {
   enum class Kind {
@@ -32,6 +40,7 @@ struct Statement {
     ignored,          // has no meaning here (timeouts and the like)
     passed_over,      // the same, counted: `remark`
     statistics,       // of the planner, told by pg_dump 18
+    large_object,     // calls a function about a large object: `large_object`
     database,         // about the database `name`: passed over if it is this one
     drop,             // DROP: of `global_kind` `name`, or as `removes` says
     unknown_setting,  // a setting of a newer server, passed over with a notice
@@ -62,6 +71,7 @@ struct Statement {
   std::vector<std::string> roles;
   std::string setting, setting_value;  // setting, ignored, unknown_setting, role
   bool setting_is_local = false;
+  LargeObjectCall large_object;
   std::string remark;       // words for counted()
   std::string global_kind;  // of the object outside all schemas that the statement is about; its name in `name`
   std::string wrapper;      // of a server that is created
@@ -99,6 +109,22 @@ struct PlannedRows {
   std::string sha256;       // of the COPY text delivered
   std::string search_path;  // in force there
   std::string text;         // of a source's table of an extension: the rows themselves, as COPY text
+};
+
+// A large object as the source has it.
+struct PlannedLargeObject {
+  uint32_t oid = 0;
+  uint64_t bytes = 0;
+  std::string content_hash;                // as kLargeObjectHashes gives it; empty if it is not known beforehand
+  std::vector<ShapeStatement> properties;  // owner, grants, comment
+  // Of a dump: statements that write it, which have these bytes.
+  struct Part {
+    size_t file = 0;  // index into LoadPlan::files
+    uint64_t begin = 0, end = 0;
+    Place place;
+  };
+  std::vector<Part> parts;
+  std::string sha256;
 };
 
 // How the rows of a block are read again.
@@ -162,8 +188,9 @@ struct LoadPlan {
   std::vector<std::pair<std::string, std::string>> source_settings;
   std::vector<PlannedType> types;
   ResolvedNames resolved;
-  std::vector<std::string> remarks;          // what was passed over, for the run's message
-  uint64_t total_rows = 0, total_bytes = 0;  // of all blocks
+  std::optional<std::vector<PlannedLargeObject>> large_objects;  // by OID; nothing, if they are no part of the copy
+  std::vector<std::string> remarks;                              // what was passed over, for the run's message
+  uint64_t total_rows = 0, total_bytes = 0;                      // of all blocks
 };
 
 }  // namespace pagila_repl

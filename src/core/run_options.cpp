@@ -13,6 +13,7 @@ void pack(Packer &out, const RunOptions &options) {
       .put(options.analyze)
       .put(options.refuse_old_libpq)
       .put(options.extension_rows);
+  out.put_number(options.large_objects ? *options.large_objects : -1);
   out.put_number(options.swap_budget_ms);
   out.put_number(options.run_timeout_ms)
       .put(options.pg_dump)
@@ -26,6 +27,8 @@ void unpack(Unpacker &in, RunOptions &options) {
                      &options.drop_dependents, &options.keep_owners, &options.replace_others, &options.skip_objects,
                      &options.analyze, &options.refuse_old_libpq, &options.extension_rows})
     *flag = in.flag();
+  int64_t large_objects = in.number();
+  if (large_objects >= 0) options.large_objects = large_objects == 1;
   options.swap_budget_ms = static_cast<int>(in.number());
   options.run_timeout_ms = static_cast<int>(in.number());
   options.pg_dump = in.text();

@@ -95,8 +95,9 @@ struct SourceCatalog {
   std::vector<std::string> lock_order;   // quoted qualified names of wanted tables and partition roots to lock ONLY
   std::string signature;                 // differs when any relation of the wanted schemas was made, dropped, altered
                                          // or rewritten
+  uint64_t large_objects = 0;            // how many there are
   std::vector<std::string> remarks;      // what a run leaves out: publications, event triggers, ...
-  std::vector<Finding> findings;         // errors: what is wanted and cannot be copied: large objects, ...
+  std::vector<Finding> findings;         // errors: what is wanted and cannot be copied
 };
 
 }  // namespace pagila_repl

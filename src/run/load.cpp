@@ -13,11 +13,13 @@
 #include "run/earlier_copies.hpp"
 #include "run/run.hpp"
 #include "settings.hpp"
+#include "source/planned_large_objects.hpp"
 #include "source/preflight_locks.hpp"
 #include "source/read_dump.hpp"
 #include "target/audit.hpp"
 #include "target/decoding.hpp"
 #include "target/fill.hpp"
+#include "target/large_objects.hpp"
 #include "target/leftovers.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
@@ -38,7 +40,8 @@ namespace {
 std::string fingerprint(const LoadPlan &plan, const LoadRequest &request) {
   std::string version = *query_value("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pagila_repl'");
   std::string text = "load " + version + (request.keep_owners ? " keep" : " skip") +
-                     (request.extension_rows ? "" : " no extension rows");
+                     (request.extension_rows ? "" : " no extension rows") +
+                     (plan.large_objects ? "" : " no large objects");
   for (const PlannedFile &file : plan.files) text += " " + file.sha256;
   Sha256 hash;
   hash.add(text.data(), text.size());
@@ -117,6 +120,22 @@ void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, Run
   write_manifest(dump.plan, request, stage, record.id(), hashes);
 }
 
+// Nothing, if the dump holds none and no run of these schemas has made any, or if they are not wanted.
+std::optional<LargeObjectWork> large_objects_of(Dump &dump) {
+  if (!dump.plan.large_objects) return {};
+  LargeObjectWork work{dump.plan.schemas, std::move(*dump.plan.large_objects), {}};
+  work.read = [&dump](const PlannedLargeObject &object, const LargeObjectWork::Take &take) {
+    read_large_object(dump.files, object, take);
+  };
+  return work;
+}
+
+void leave_out_large_objects(LoadPlan &plan) {
+  if (!plan.large_objects->empty())
+    plan.remarks.push_back(counted(plan.large_objects->size(), "large {object|objects} left out"));
+  plan.large_objects.reset();
+}
+
 // As far as statements tell without being run: most of those that make no table make an index, a constraint or a default. How many
 // exclusive locks these take is not known, so at least.
 LockedObjects objects_of(const LoadPlan &plan) {
@@ -132,6 +151,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   PR_FAULT("fingerprint");
   Dump dump = read_files(request);
   const LoadPlan &plan = dump.plan;
+  if (!request.large_objects.value_or(true)) leave_out_large_objects(dump.plan);
   std::string made_of = in_transaction([&] { return fingerprint(plan, request); });
   record.planned(planned_work(plan, made_of));
   in_transaction([&] { check_locks_of_load(objects_of(plan), plan.schemas); });
@@ -145,6 +165,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   std::vector<CarriedType> carried;
   std::vector<OtherCopy> others;
   Drift drift;
+  std::optional<LargeObjectWork> large_objects = large_objects_of(dump);
   in_transaction([&] {
     in_lock_tries({request.swap_budget_ms, oids_of(plan.schemas)}, [&](RelationLocks &) {
       check_may_replace(plan.schemas);
@@ -153,6 +174,7 @@ void load(const LoadRequest &request, RunRecord &record) {
       PR_FAULT("plan");
       carried = find_carried_types(plan, request);
       drift = find_drift(plan.schemas, carried);
+      if (large_objects) find_large_object_drift(*large_objects, drift);
     });
   });
   if (int64_t same =
@@ -163,6 +185,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   enter(record, Phase::shape);
   Stage stage = stage_shape(plan, request, carried, {}, record.id(),
                             [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); });
+  stage.large_objects = std::move(large_objects);
   in_transaction([&] { record_skipped(stage, record); });
   std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);

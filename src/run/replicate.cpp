@@ -24,9 +24,11 @@
 #include "source/preflight_locks.hpp"
 #include "source/read_catalog.hpp"
 #include "source/resolved_names.hpp"
+#include "source/read_large_objects.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
 #include "target/decoding.hpp"
+#include "target/large_objects.hpp"
 #include "target/leftovers.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
@@ -75,6 +77,10 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
   if (request.extension_rows) read_member_rows(*source.snapshot.holder, source.catalog(), source.plan);
   for (const std::string &remark : remarks_on_members(source.catalog(), request.extension_rows))
     source.plan.remarks.push_back(remark);
+  if (request.large_objects.value_or(request.selection.everything()))
+    source.plan.large_objects = list_large_objects(*source.snapshot.holder, kLargeObjectHashes);
+  else if (source.catalog().large_objects > 0)
+    source.plan.remarks.push_back(counted(source.catalog().large_objects, "large {object|objects} left out"));
   source.plan.extension_versions = source.catalog().extension_versions;
   source.plan.immutable_functions =
       in_transaction([&] { return find_altered_functions(*source.snapshot.holder, source.catalog()); });
@@ -112,6 +118,11 @@ std::string fingerprint(const Source &source, const ReplicateRequest &request) {
   for (const SequenceState &state : source.plan.member_sequences)
     text += " " + quote(state.sequence.schema, state.sequence.name) + " " + std::to_string(state.value) +
             (state.called ? " called" : "");
+  if (!source.plan.large_objects) text += " no large objects";
+  for (const PlannedLargeObject &object : source.plan.large_objects.value_or(std::vector<PlannedLargeObject>())) {
+    text += " " + std::to_string(object.oid) + " " + object.content_hash;
+    for (const ShapeStatement &statement : object.properties) text += " " + statement.text;
+  }
   Sha256 hash;
   hash.add(text.data(), text.size());
   for (const PlannedRows &rows : source.plan.member_rows) {
@@ -242,7 +253,7 @@ void build_stage(Source &source, Stage &stage, const ReplicateRequest &request, 
   if (request.verify_content) verify_routed(source, stage, hashes);
   in_transaction([&] { hash_filtered_views(source, stage); });
   // Nothing is asked of the source any more.
-  source.snapshot.holder.reset();
+  if (!stage.large_objects || stage.large_objects->wanted.empty()) source.snapshot.holder.reset();
 
   enter(record, Phase::constraints);
   rebuild(stage, Stripped::Group::trigger, record);
@@ -273,6 +284,16 @@ std::string summary(const Source &source, const std::string &where, const Stage 
   return text;
 }
 
+// Nothing, if they are not wanted. `schemas`: all that the run replaces or removes.
+std::optional<LargeObjectWork> large_objects_of(Source &source, const std::vector<std::string> &schemas) {
+  if (!source.plan.large_objects) return {};
+  LargeObjectWork work{schemas, std::move(*source.plan.large_objects), {}};
+  work.read = [&source](const PlannedLargeObject &object, const LargeObjectWork::Take &take) {
+    read_large_object(*source.snapshot.holder, object, take);
+  };
+  return work;
+}
+
 void pull(const ReplicateRequest &request, RunRecord &record) {
   Source source = read_source(request, record);
   PlannedWork work = planned_work(source, request);
@@ -292,6 +313,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   std::vector<StagedSchema> removed;
   std::vector<OtherCopy> others;
   Drift drift;
+  std::optional<LargeObjectWork> large_objects = large_objects_of(source, all);
   in_transaction([&] {
     in_lock_tries({request.swap_budget_ms, oids_of(all)}, [&](RelationLocks &) {
       check_may_replace(all);
@@ -301,6 +323,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
       carried = find_carried_types(source.plan, request);
       removed = schemas_to_remove(vanished, record.id(), source.plan.schemas.size());
       drift = find_drift(all, carried);
+      if (large_objects) find_large_object_drift(*large_objects, drift);
     });
   });
   if (!request.force && removed.empty() && drift.none())
@@ -317,6 +340,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   // Done, and with many tables the largest parts of the plan.
   std::vector<ShapeStatement>().swap(source.plan.shape);
   std::vector<ResolvedObject>().swap(source.plan.resolved.objects);
+  stage.large_objects = std::move(large_objects);
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks = libpq_remarks();
   try {
@@ -328,6 +352,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   }
   enter(record, Phase::publish);
   publish(stage, request, summary(source, *work.source, stage, remarks, record), record);
+  source.snapshot.holder.reset();
   clean(record);
 }
 

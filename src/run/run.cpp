@@ -201,7 +201,8 @@ std::string json_members(const RunOptions &options) {
          choice(options.drop_dependents, "drop", "refuse") + "\", \"owners\": \"" +
          choice(options.keep_owners, "keep", "skip") + "\", \"on_other_source\": \"" +
          choice(options.replace_others, "replace", "refuse") + "\", \"on_object_error\": \"" +
-         choice(options.skip_objects, "skip", "fail") + "\"";
+         choice(options.skip_objects, "skip", "fail") +
+         "\", \"large_objects\": " + (options.large_objects ? choice(*options.large_objects, "true", "false") : "null");
 }
 
 void stay_small() {

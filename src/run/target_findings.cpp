@@ -9,10 +9,12 @@
 #include "pg/function_guard.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "source/answer.hpp"
 #include "source/dump_child.hpp"
 #include "source/findings.hpp"
 #include "target/carried_types.hpp"
 #include "target/default_privileges.hpp"
+#include "target/large_objects.hpp"
 #include "target/manifest.hpp"
 
 extern "C" {
@@ -131,6 +133,24 @@ std::vector<Finding> look_at_target(Connection &source, const SourceCatalog &cat
                   lacks_room ? error.hint : "Call it again when others have released their locks.");
   }
   look_at_default_privileges(schemas, found);
+  return found.take();
+}
+
+std::vector<Finding> look_at_large_objects(Connection &source, const SourceCatalog &catalog) {
+  Findings found;
+  if (!catalog.everything) return {};
+  LargeObjectWork work{catalog.schemas, {}, {}};
+  for (const Row &row : source.query("SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid")) {
+    work.wanted.emplace_back();
+    work.wanted.back().oid = oid_in(row, 0);
+  }
+  Drift drift;
+  find_large_object_drift(work, drift);
+  tell(found, drift.modified, "large object", "55000", "large {object was|objects were} changed since the last run",
+       "Give the run on_modified => 'overwrite' to lose these changes, or large_objects => false.");
+  tell(found, drift.unmanaged, "large object", "2BP01",
+       "large {object|objects} that no run created {has the OID|have the OIDs} of those to be copied",
+       "Remove them with lo_unlink, or give the run on_unmanaged => 'drop' to lose them, or large_objects => false.");
   return found.take();
 }
 

@@ -15,4 +15,7 @@ namespace pagila_repl {
 std::vector<Finding> look_at_target(Connection &source, const SourceCatalog &catalog, const Selection &selection,
                                     const std::vector<std::string> &vanished);
 
+// Of large objects: those that a run would be refused for.
+std::vector<Finding> look_at_large_objects(Connection &source, const SourceCatalog &catalog);
+
 }  // namespace pagila_repl

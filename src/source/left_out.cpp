@@ -89,9 +89,6 @@ SELECT 'type in the schema of an extension', 'types in schemas of extensions', t
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid)
  ORDER BY 1, 3)";
 
-constexpr const char *kLargeObjects =
-    "SELECT oid, pg_catalog.count(*) OVER () FROM pg_catalog.pg_largeobject_metadata ORDER BY oid LIMIT 5";
-
 // Of a tree whose rows are routed again, the source is asked for all rows at once.
 constexpr const char *kLeavesOfTrees = R"(
 SELECT r.oid, n.nspname, c.relname, c.relkind, EXISTS (SELECT FROM gone WHERE gone.oid = c.oid)
@@ -121,19 +118,6 @@ Finding error(const std::string &check, const std::string &sqlstate, const std::
   return {Finding::Severity::error, check, sqlstate, message, hint};
 }
 
-struct LargeObjects {
-  std::string count = "0", first;
-};
-
-LargeObjects find_large_objects(Connection &source) {
-  LargeObjects found;
-  for (const Row &row : source.query(kLargeObjects)) {
-    found.first += (found.first.empty() ? "" : ", ") + text_in(row, 0);
-    found.count = text_in(row, 1);
-  }
-  return found;
-}
-
 }  // namespace
 
 std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &wanted) {
@@ -147,24 +131,11 @@ std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &w
         " left out: " + shown(names, kNamesShown));
     names.clear();
   }
-  LargeObjects large_objects = find_large_objects(source);
-  if (large_objects.count != "0")
-    remarks.push_back(large_objects.count + (large_objects.count == "1" ? " large object" : " large objects") +
-                      " left out");
   return remarks;
 }
 
-std::vector<Finding> what_cannot_be_copied(Connection &source, const Selection &selection,
-                                           const SourceCatalog &catalog) {
+std::vector<Finding> what_cannot_be_copied(Connection &source, const SourceCatalog &catalog) {
   std::vector<Finding> findings;
-  LargeObjects large_objects = find_large_objects(source);
-  if (large_objects.count != "0" && selection.schemas.empty() && selection.include.empty())
-    findings.push_back(error("large object", "0A000",
-                             large_objects.count == "1"
-                                 ? "large object " + large_objects.first + " cannot be copied"
-                                 : "large objects cannot be copied: there are " + large_objects.count +
-                                       ", the first are " + large_objects.first,
-                             "vacuumlo removes those that nothing refers to; schemas => ... leaves them out."));
   std::vector<Value> parameters = parameters_for({catalog.schemas, catalog.left_out});
   for (const Row &row : source.query(std::string(kWantedRelations) + kNotToBeRefreshed, parameters))
     findings.push_back(error("materialized view", "55000",

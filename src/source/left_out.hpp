@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "core/replicate_request.hpp"
 #include "core/source_catalog.hpp"
 #include "source/connection.hpp"
 #include "source/wanted.hpp"
@@ -14,8 +13,7 @@ namespace pagila_repl {
 // What is left out without harm, by name: publications, subscriptions, event triggers, tables of extensions, ...
 std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &wanted);
 
-// Errors for what is wanted and cannot be brought, so that the copy would not be one: large objects, ...
-std::vector<Finding> what_cannot_be_copied(Connection &source, const Selection &selection,
-                                           const SourceCatalog &catalog);
+// Errors for what is wanted and cannot be brought, so that the copy would not be one: partitions, ...
+std::vector<Finding> what_cannot_be_copied(Connection &source, const SourceCatalog &catalog);
 
 }  // namespace pagila_repl

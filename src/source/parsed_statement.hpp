@@ -25,6 +25,9 @@ struct Parsed {
   bool setting_is_local;
   int64 sequence_value;
   bool sequence_called;
+  LargeObjectCall::Function lo_function;
+  uint32 lo_oid;
+  const char *lo_data;
 };
 
 // Refuses the statement. `location`: where in its text what is refused stands, -1 if it is all of it.
@@ -64,5 +67,9 @@ void classify_set(Parsed *parsed, VariableSetStmt *statement);
 void classify_transaction(Parsed *parsed, TransactionStmt *statement);
 void classify_select(Parsed *parsed, SelectStmt *statement);
 void classify_drop(Parsed *parsed, DropStmt *statement);
+// Statements about large objects: calls of functions, and owner, privileges and comments of one by its number.
+bool classify_large_object_query(Parsed *parsed, SelectStmt *statement);
+void classify_large_object_call(Parsed *parsed, FuncCall *call);
+void about_large_object(Parsed *parsed, Node *number);
 
 }  // namespace pagila_repl

@@ -231,6 +231,7 @@ void Planner::take_statement(DumpItem &item, Place place) {
   std::string text = to_server_encoding(item.text);
   Statement what = classify(text, is_dump_);
   is_dump_ = is_dump_ || what.has_target;
+  if (what.large_object.function != LargeObjectCall::Function::none) return take_large_object(what, text, item, place);
   if (what.has_target && what.schema.empty()) {
     QualifiedName name{what.schema, what.name};
     if (what.creates && !what.on_table)
@@ -272,6 +273,17 @@ void Planner::take_statement(DumpItem &item, Place place) {
     }
     default: take_shape(std::move(what), text, place);
   }
+}
+
+void Planner::take_large_object(const Statement &what, const std::string &text, const DumpItem &item,
+                                const Place &place) {
+  if (scope_ != nullptr) throw Error("XX000", "pg_dump tells of large objects, though only the shape was asked for");
+  bool is_call = what.kind == Statement::Kind::large_object;
+  if (is_call && !session_.standard_strings())
+    throw Error("0A000", "a dump may not contain large objects while standard_conforming_strings is off", {},
+                "Make the dump from a session or server where it is on.");
+  large_objects_.take({what, is_call ? std::string() : text, place, session_.role(), false}, plan_.files.size() - 1,
+                      item.begin, item.end);
 }
 
 void Planner::take_shape(Statement what, const std::string &text, const Place &place) {
@@ -535,6 +547,7 @@ void Planner::finish() {
             .within(statement.place.text());
   }
   check_dropped();
+  if (scope_ == nullptr) plan_.large_objects = large_objects_.finish();
   for (const auto &[what, times] : passed_over_) plan_.remarks.push_back(counted(times, what));
   // Of a server's copy the source says which have rows.
   if (scope_ == nullptr && !unpopulated_.empty())

@@ -11,6 +11,7 @@
 #include "pg/server.hpp"
 #include "source/dump_file.hpp"
 #include "source/dump_session.hpp"
+#include "source/planned_large_objects.hpp"
 #include "source/shape_scope.hpp"
 
 namespace pagila_repl {
@@ -83,6 +84,7 @@ class Planner {
   std::string to_server_encoding(const std::string &text) const;
   std::string to_server_name(const std::string &name) const;
   bool is_left_out(const Statement &what);
+  void take_large_object(const Statement &what, const std::string &text, const DumpItem &item, const Place &place);
   void use_schema(const std::string &schema);
   void hide_until_here(const std::string &schema);
   bool is_replaced(const std::string &schema) const;
@@ -106,6 +108,7 @@ class Planner {
   std::set<std::string> extension_schemas_;  // that the dump wants extensions in
   std::map<std::string, int> passed_over_;
   BlockHash block_hash_;
+  LargeObjectPlanner large_objects_;
   MemoryContext memory_;  // ends with the transaction
 };
 

@@ -2,6 +2,7 @@
 
 #include "source/preflight.hpp"
 
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "pg/distributed_tables.hpp"
 #include "pg/spi.hpp"
@@ -182,6 +183,26 @@ void look_at_filtered_views(const SourceCatalog &catalog, bool keep_owners, Find
           "to the role that runs.");
 }
 
+void look_at_large_objects(Connection &source, const SourceCatalog &catalog, const RunOptions &options,
+                           Findings &found) {
+  constexpr const char *kUnreadable = R"(
+SELECT m.oid FROM pg_catalog.pg_largeobject_metadata m
+ WHERE NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+   AND pg_catalog.current_setting('lo_compat_privileges') = 'off' AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE')
+   AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(m.lomacl) e
+                    WHERE e.privilege_type = 'SELECT'
+                      AND (e.grantee = 0 OR pg_catalog.pg_has_role(e.grantee, 'USAGE')))
+ ORDER BY 1)";
+  if (catalog.large_objects == 0 || !options.large_objects.value_or(catalog.everything)) return;
+  std::vector<std::string> unreadable;
+  for (const Row &row : source.query(kUnreadable)) unreadable.push_back(text_in(row, 0));
+  if (!unreadable.empty())
+    found.error("large object", "42501",
+                counted(unreadable.size(), "large {object|objects}") + " cannot be read: " + shown(unreadable),
+                "Grant SELECT on them to the role, or leave them out with large_objects => false.");
+  found.else_ok("large object", counted(catalog.large_objects, "large {object|objects} can be copied"));
+}
+
 void look_at_rights(const SourceCatalog &catalog, Findings &found) {
   if (query_value("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')") != "t")
     found.error("rights", "42501", "the role may not create schemas in this database",
@@ -225,6 +246,7 @@ std::vector<Finding> preflight(Connection &source, const SourceCatalog &catalog,
   found.add(find_missing_files_and_methods(source, catalog));
   found.add(find_views_at_risk(source, catalog));
   found.add(find_foreign_labels(source, catalog));
+  look_at_large_objects(source, catalog, options, found);
   return with_skips(found.take(), options.skip_objects);
 }
 

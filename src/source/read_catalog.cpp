@@ -190,9 +190,11 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   for (const Row &row : source.query("SELECT extname, extversion FROM pg_catalog.pg_extension"))
     catalog.extension_versions[text_in(row, 0)] = text_in(row, 1);
   catalog.signature = optional_text_in(only_row(query(kSignature)), 0);
+  catalog.large_objects = static_cast<uint64_t>(
+      number_in(only_row(source.query("SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata")), 0));
   catalog.remarks = left_out_of_any_run(source, wanted);
   catalog.remarks.insert(catalog.remarks.end(), casts.left_out.begin(), casts.left_out.end());
-  catalog.findings = what_cannot_be_copied(source, selection, catalog);
+  catalog.findings = what_cannot_be_copied(source, catalog);
   return catalog;
 }
 

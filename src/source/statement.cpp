@@ -50,7 +50,6 @@ void pass_over(Parsed *parsed, const char *remark) {
 
 namespace {
 
-constexpr const char *kNoLargeObjects = "Make the dump with --no-blobs.";
 constexpr const char *kEachObject = "Name the objects one by one, as pg_dump does.";
 
 void create(Parsed *parsed) { parsed->creates = true; }
@@ -88,9 +87,13 @@ void classify_grant(Parsed *parsed, GrantStmt *statement) {
   parsed->kind = Statement::Kind::grant;
   ListCell *cell;
   foreach (cell, statement->grantees) add_role(parsed, lfirst_node(RoleSpec, cell));
-  if (statement->objtype == OBJECT_LARGEOBJECT) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects", kNoLargeObjects);
   if (statement->targtype != ACL_TARGET_OBJECT)
     refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on all objects of a kind", kEachObject);
+  if (statement->objtype == OBJECT_LARGEOBJECT) {
+    if (list_length(statement->objects) != 1)
+      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "grants on several large objects", kEachObject);
+    return about_large_object(parsed, (Node *)linitial(statement->objects));
+  }
   foreach (cell, statement->objects) {
     if (is_global(statement->objtype))
       about_global(parsed, statement->objtype, (Node *)lfirst(cell));
@@ -137,10 +140,9 @@ void classify_owner(Parsed *parsed, AlterOwnerStmt *statement) {
     parsed->kind = Statement::Kind::left_out;
     return;
   }
-  if (statement->objectType == OBJECT_LARGEOBJECT)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects", kNoLargeObjects);
   parsed->kind = Statement::Kind::owner;
   add_role(parsed, statement->newowner);
+  if (statement->objectType == OBJECT_LARGEOBJECT) return about_large_object(parsed, statement->object);
   if (is_global(statement->objectType)) {
     parsed->kind = Statement::Kind::left_out;
     about_global(parsed, statement->objectType, statement->object);
@@ -290,6 +292,7 @@ void classify_node(Parsed *parsed, Node *node) {
     }
     case T_CommentStmt: {
       auto *statement = castNode(CommentStmt, node);
+      if (statement->objtype == OBJECT_LARGEOBJECT) return about_large_object(parsed, statement->object);
       return classify_comment(parsed, statement->objtype, statement->object);
     }
     case T_SecLabelStmt: {
@@ -444,6 +447,7 @@ Statement classify(const std::string &text, bool is_dump) {
   statement.wrapper = text_or_empty(parsed.wrapper);
   statement.sequence_value = parsed.sequence_value;
   statement.sequence_called = parsed.sequence_called;
+  statement.large_object = {parsed.lo_function, parsed.lo_oid, text_or_empty(parsed.lo_data)};
   return statement;
 }
 

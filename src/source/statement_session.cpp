@@ -228,6 +228,7 @@ void classify_select(Parsed *parsed, SelectStmt *statement) {
   constexpr const char *kHint =
       "Only calls of setval and set_config with constants belong in a dump: take the query out of the file, or run it by "
       "hand.";
+  if (classify_large_object_query(parsed, statement)) return;
   FuncCall *call = only_call(statement);
   if (call == nullptr || !is_of_server(call->funcname)) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "queries", kHint);
   const char *name = strVal(llast(call->funcname));
@@ -241,8 +242,7 @@ void classify_select(Parsed *parsed, SelectStmt *statement) {
   if (statement->fromClause != NIL) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "queries", kHint);
   if (strcmp(name, "setval") == 0) return classify_setval(parsed, call);
   if (strcmp(name, "set_config") == 0) return classify_set_config(parsed, call);
-  if (strncmp(name, "lo_", 3) == 0 || strcmp(name, "lowrite") == 0)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "large objects", "Make the dump with --no-blobs.");
+  if (strncmp(name, "lo_", 3) == 0 || strcmp(name, "lowrite") == 0) return classify_large_object_call(parsed, call);
   refuse(ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("a call of function \"%s\"", name), kHint, call->location);
 }
 

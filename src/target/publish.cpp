@@ -27,6 +27,7 @@
 #include "target/disk_reserve.hpp"
 #include "target/extension_parts.hpp"
 #include "target/key_triggers.hpp"
+#include "target/large_objects.hpp"
 #include "target/lock_tries.hpp"
 #include "target/manifest.hpp"
 #include "target/outward_keys.hpp"
@@ -306,9 +307,11 @@ void publish(const Stage &stage, const RunOptions &options, const std::string &m
     OutwardRows rows(stage);
     LockTries tries{options.swap_budget_ms, stage.live_oids(), tables_referred_to(stage)};
     // Before the tries, since it may take long.
+    std::string told = message;
+    if (stage.large_objects) told += write_large_objects(*stage.large_objects, options, record.id());
     in_lock_tries(tries, [&](RelationLocks &) { rows.compare(); });
     PR_FAULT("compared");
-    in_lock_tries(tries, [&](RelationLocks &locks) { try_to_publish(stage, options, message, rows, locks, record); });
+    in_lock_tries(tries, [&](RelationLocks &locks) { try_to_publish(stage, options, told, rows, locks, record); });
     rows.end();
   });
   // They are reached by everyone now.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
 #include "target/database_parts.hpp"
+#include "target/large_object_work.hpp"
 #include "target/member_rows.hpp"
 #include "target/resolved_names.hpp"
 #include "target/schema_properties.hpp"
@@ -56,6 +58,7 @@ struct Stage {
   std::vector<std::string> remarks;      // what was skipped
   bool skips_objects = false;            // that cannot be made
   std::vector<SkippedObject> skipped;    // those
+  std::optional<LargeObjectWork> large_objects;  // to be written when the copy is published
   std::vector<ResolvedObject> resolved;  // what the definitions refer to, before anything was stripped
   std::vector<std::string> objects;      // what the schemas hold once stripped, by catalog and OID, sorted
   std::vector<std::string> parts;        // what that consists of, likewise: columns, defaults, policies and so on

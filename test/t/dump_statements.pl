@@ -394,7 +394,7 @@ for my $case (
     [ 'setval of a query', "$table\nSELECT setval('s', (SELECT 1));\n", qr/setval that is not of constants, at "setval"/, 3, qr/number/ ],
     [ 'a time zone', "SET TIME ZONE 'UTC';\n", qr/may not set parameter "timezone"/, 1, qr/database or role/ ],
     [ 'another setting', "SET plpgsql.extra_errors = 'all';\n", qr/parameter "plpgsql.extra_errors"/, 1, qr/database or role/ ],
-    [ 'a large object', "SELECT pg_catalog.lo_create('7');\n", qr/large objects/, 1, qr/--no-blobs/ ],
+    [ 'a large object from a file', "SELECT pg_catalog.lo_import('/etc/passwd');\n", qr/large objects in this form, at "pg_catalog"/, 1, qr/as pg_dump does/ ],
     [ 'an index made concurrently', "${table}CREATE INDEX CONCURRENTLY i ON public.t (id);\n", qr/CONCURRENTLY/, 2, qr/Leave out/ ],
     [ 'another database', "\\connect elsewhere\n$table", qr/the dump is of database "elsewhere"/, 1, qr/without --create/ ],
     [ 'another database of an odd name', "\\connect -reuse-previous=on \"dbname='else''where'\"\n$table", qr/\\connect is not in the form|the dump is of database/, undef, qr/\w/ ],

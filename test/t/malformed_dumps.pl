@@ -427,9 +427,10 @@ for my $case (
         'DROP TABLE stock.item', 'TRUNCATE shop.item', 'REINDEX TABLE shop.item', 'CREATE DATABASE d', 'LOAD \'x\'', 'CHECKPOINT'),
     (map { [ 'M44', 'a session command', $_, '0A000' ] } some_of 3, 'LOCK TABLE shop.item', 'LISTEN x', 'UNLISTEN x', 'NOTIFY x',
         'DISCARD ALL', 'SELECT pg_catalog.pg_advisory_unlock_all()'),
-    (map { [ 'M45', 'a large object', $_, '0A000' ] } some_of 3, "SELECT pg_catalog.lo_create('1')",
-        "SELECT pg_catalog.lo_open('1', 131072)", 'ALTER LARGE OBJECT 1 OWNER TO postgres',
-        'GRANT SELECT ON LARGE OBJECT 1 TO postgres'),
+    (map { [ 'M45', 'a large object', $_, '0A000' ] } some_of 3, "SELECT pg_catalog.lo_import('/x')", "SELECT pg_catalog.lo_get('1')",
+        "SELECT pg_catalog.lowrite(0, '\\x00')", 'GRANT SELECT ON LARGE OBJECT 1, 2 TO postgres'),
+    (map { [ 'M45', 'a large object that is not there', $_, '42704' ] } "SELECT pg_catalog.lo_open('1', 131072)",
+        'ALTER LARGE OBJECT 1 OWNER TO postgres', 'GRANT SELECT ON LARGE OBJECT 1 TO postgres'),
 ) {
     my ($row, $what, $statement, $state) = @$case;
     rejects(row => $row, what => "$what: $statement", with_statement("$statement;\n"), state => $state,

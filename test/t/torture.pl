@@ -84,7 +84,7 @@ run_file($source, 'pagila', $_) for @themes;
 set_up_badly($_, 'pagila') for $source, $target;
 cmp_ok(scalar(() = $expected{views} =~ /^/mg), '>', 30, 'there are materialized views');
 my %kinds = map { $_ => 1 } $expected{text} =~ /; Type: ([A-Z ]+); Schema: /g;
-# Those of pg_dump 15, but for large objects, security labels and what belongs to the database.
+# Those of pg_dump 15, but for security labels and what belongs to the database.
 for my $kind ('ACL', 'AGGREGATE', 'CAST', 'CHECK CONSTRAINT', 'COLLATION', 'COMMENT', 'CONSTRAINT', 'CONVERSION', 'DEFAULT', 'DEFAULT ACL',
     'DOMAIN', 'EXTENSION', 'FK CONSTRAINT', 'FOREIGN TABLE', 'FUNCTION', 'INDEX', 'INDEX ATTACH', 'MATERIALIZED VIEW',
     'MATERIALIZED VIEW DATA', 'OPERATOR', 'OPERATOR CLASS', 'OPERATOR FAMILY', 'POLICY', 'PROCEDURE', 'ROW SECURITY', 'RULE', 'SCHEMA',
@@ -164,7 +164,6 @@ sub refuses {
     return;
 }
 
-refuses('a large object', undef, q{SELECT lo_from_bytea(424242, 'x')}, 'SELECT lo_unlink(424242)', '0A000', qr/large object/, qr/424242/);
 refuses('a language whose handler is in a schema', undef, q{
       CREATE FUNCTION views.handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
       CREATE LANGUAGE "own ""tongue""" HANDLER views.handler;

@@ -35,7 +35,8 @@ const std::vector<JobOption> kCommon = {boolean("force", true),
                                         text("on_dependents", "drop"),
                                         text("owners", "skip"),
                                         text("on_other_source", "replace"),
-                                        text("on_object_error", "skip")};
+                                        text("on_object_error", "skip"),
+                                        boolean("large_objects", false)};
 
 void expect_common(const RunOptions &request) {
   EXPECT_TRUE(request.force);
@@ -46,6 +47,7 @@ void expect_common(const RunOptions &request) {
   EXPECT_FALSE(request.keep_owners);
   EXPECT_TRUE(request.replace_others);
   EXPECT_TRUE(request.skip_objects);
+  EXPECT_EQ(request.large_objects, false);
 }
 
 TEST(JobOptions, AreThoseOfReplications) {
@@ -86,7 +88,7 @@ TEST(JobOptions, AreKnown) {
   EXPECT_EQ(refusal<LoadRequest>(text("verfy", "counts")).hint, "Perhaps you meant \"verify\".");
   EXPECT_EQ(refusal<LoadRequest>(text("colour", "red")).hint,
             "Options are: force, verify, on_modified, on_unmanaged, on_dependents, owners, strict, on_other_source, "
-            "on_object_error.");
+            "on_object_error, large_objects.");
   EXPECT_EQ(refusal<LoadRequest>(number("workers", "2")).hint, "It is one of replications.");
   EXPECT_EQ(refusal<ReplicateRequest>(boolean("strict", true)).hint, "It is one of loads.");
   EXPECT_EQ(refusal<ReplicateRequest>(boolean("wait", true)).hint, "Nobody waits for the runs of a job. Leave it out.");
