@@ -73,11 +73,12 @@ for my $point (some_of(2, 'lock:1', 'copy:1', 'publish:1')) {
 # Code of the dump that takes its time.
 {
     my %slow = (
-        rows => 'ALTER TABLE slow.t ADD CHECK (slow.wait(a) > 0)',
+        rows => "CREATE DOMAIN slow.number AS integer CHECK (slow.wait(VALUE) > 0);\nALTER TABLE slow.t ALTER a TYPE slow.number",
+        constraints => 'ALTER TABLE slow.t ADD CHECK (slow.wait(a) > 0)',
         indexes => 'CREATE INDEX slow_idx ON slow.t USING btree (slow.wait(a))',
         sequences => 'CREATE MATERIALIZED VIEW slow.m AS SELECT slow.wait(a) AS a FROM slow.t WITH NO DATA');
     clear_fault($node);
-    for my $phase (some_of(3, sort keys %slow)) {
+    for my $phase (some_of(4, sort keys %slow)) {
         my $what = "caller cancelled while a function runs in phase $phase";
         my $file = write_file("$dir/slow.sql", q{CREATE SCHEMA slow;
 CREATE FUNCTION slow.wait(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE
