@@ -120,7 +120,7 @@ fake('data', qq{for a; do shift; [ "\$a" = --schema-only ] || set -- "\$\@" "\$a
 fails('prints rows', 'XX000', qr/has printed rows/);
 fake('newer', qq{'$real' "\$\@" | sed 's/^CREATE VIEW shop.first_items AS/CREATE VIEW shop.first_items NEWLY/'});
 fails('speaks of a view in words of a newer version', '42601',
-    qr/syntax error in a statement of the dump\nCONTEXT:  line \d+, VIEW shop\.first_items\npg_dump of server "source"/);
+    qr/syntax error in a statement of the dump at "NEWLY"\nHINT:  .*\nCONTEXT:  line \d+, VIEW shop\.first_items\npg_dump of server "source"/);
 fake('other', qq{'$real' "\$\@" | sed 's/shop.item_name(integer) RETURNS text/shop.item_name(integer) RETURNS texts/'});
 fails('makes a function of an unknown type', '42704', qr/CONTEXT:  pg_dump of server "source", line \d+, FUNCTION shop\.item_name\(integer\)/);
 fake('nothing', 'exit 0');
