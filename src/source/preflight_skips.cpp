@@ -20,22 +20,6 @@ constexpr const char *kSkipsThem = "on_object_error => 'skip' leaves the view wi
 // What a populated view reads, through views and functions too: a server of a foreign table, or a function in a language of words
 // that are looked up by the search_path of whoever calls it.
 constexpr const char *kReads = R"(
-, reached (view, classid, objid) AS (
-  SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, r.oid
-    FROM relation c JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid WHERE c.relkind = 'm' AND c.relispopulated
-  UNION
-  SELECT s.view, n.classid, n.objid
-    FROM reached s
-         JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid
-         LEFT JOIN pg_catalog.pg_rewrite r
-         ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.ev_class = d.refobjid AND d.refobjid <> s.view
-         CROSS JOIN LATERAL (
-           SELECT d.refclassid, d.refobjid
-           UNION ALL
-           SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid WHERE r.oid IS NOT NULL) n (classid, objid)
-   WHERE d.deptype = 'n'
-     AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
-)
 SELECT c.nspname, c.relname, true, v.srvname
   FROM reached s JOIN relation c ON c.oid = s.view
        JOIN pg_catalog.pg_foreign_table f
@@ -64,7 +48,7 @@ std::vector<Finding> find_views_at_risk(Connection &source, const SourceCatalog 
   Findings found;
   std::map<std::string, std::vector<std::string>> functions;
   for (const Row &row :
-       source.query(std::string(kWantedRelations) + kReads, parameters_for({catalog.schemas, catalog.left_out})))
+       source.query(std::string(kWantedRelations) + kReachedByViews + kReads, parameters_for({catalog.schemas, catalog.left_out})))
     if (flag_in(row, 2))
       found.warning("materialized view",
                     "materialized view " + quoted_name_in(row, 0) + " reads foreign server \"" + text_in(row, 3) +

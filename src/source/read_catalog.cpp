@@ -72,22 +72,6 @@ SELECT c.nspname, c.relname FROM relation c WHERE c.relkind = 'S' ORDER BY c.nsp
 
 // One that reads another, through views and functions too, reaches all that the other reaches and the other itself.
 constexpr const char *kRefreshes = R"(
-, reached (view, classid, objid) AS (
-  SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, r.oid
-    FROM relation c JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid WHERE c.relkind = 'm' AND c.relispopulated
-  UNION
-  SELECT s.view, n.classid, n.objid
-    FROM reached s
-         JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid
-         LEFT JOIN pg_catalog.pg_rewrite r
-         ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.ev_class = d.refobjid AND d.refobjid <> s.view
-         CROSS JOIN LATERAL (
-           SELECT d.refclassid, d.refobjid
-           UNION ALL
-           SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid WHERE r.oid IS NOT NULL) n (classid, objid)
-   WHERE d.deptype = 'n'
-     AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
-)
 SELECT c.nspname, c.relname FROM relation c
  WHERE c.relkind = 'm' AND c.relispopulated
  ORDER BY (SELECT pg_catalog.count(*) FROM reached s JOIN pg_catalog.pg_class m ON m.oid = s.objid AND m.relkind = 'm'
@@ -129,10 +113,10 @@ SourceCatalog read_database(Connection &source) {
 class WantedQuery {
  public:
   WantedQuery(Connection &source, const Wanted &wanted) : source_(source), parameters_(parameters_for(wanted)) {}
-  std::vector<Row> operator()(const char *sql) {
+  std::vector<Row> operator()(const std::string &sql) {
     return source_.query(std::string(kWantedRelations) + sql, parameters_);
   }
-  std::vector<QualifiedName> names(const char *sql) {
+  std::vector<QualifiedName> names(const std::string &sql) {
     std::vector<QualifiedName> names;
     for (const Row &row : (*this)(sql)) names.push_back(name_in(row, 0));
     return names;
@@ -179,7 +163,7 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   catalog.casts = casts.casts;
   catalog.nullable = find_nullable_columns(source, wanted);
   catalog.sequences = query.names(kSequences);
-  catalog.refreshes = query.names(kRefreshes);
+  catalog.refreshes = query.names(std::string(kReachedByViews) + kRefreshes);
   for (const Row &row : query((std::string(kFilteredViews) + kFiltered).c_str()))
     catalog.filtered.push_back({name_in(row, 0), text_in(row, 2), flag_in(row, 3)});
   for (const QualifiedName &name : query.names(kLocked)) catalog.lock_order.push_back(quote(name.schema, name.name));

@@ -26,6 +26,24 @@ WITH RECURSIVE wanted AS MATERIALIZED (
      AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid)
 ))";
 
+const char *const kReachedByViews = R"(
+, reached (view, classid, objid) AS (
+  SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, r.oid
+    FROM relation c JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid WHERE c.relkind = 'm' AND c.relispopulated
+  UNION
+  SELECT s.view, n.classid, n.objid
+    FROM reached s
+         JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid
+         LEFT JOIN pg_catalog.pg_rewrite r
+         ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.ev_class = d.refobjid AND d.refobjid <> s.view
+         CROSS JOIN LATERAL (
+           SELECT d.refclassid, d.refobjid
+           UNION ALL
+           SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid WHERE r.oid IS NOT NULL) n (classid, objid)
+   WHERE d.deptype = 'n'
+     AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
+))";
+
 const char *const kWantedObjects = R"(
 , object (classid, objid, relation, namespace, owner) AS MATERIALIZED (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, c.oid, COALESCE(i.indrelid, c.oid), c.relnamespace,

@@ -23,5 +23,8 @@ extern const char *const kWantedRelations;
 // Goes on: own (classid, objid, the relation it is part of or 0, namespace, owner; whatever users have made), comes (those
 // of them that are wanted).
 extern const char *const kWantedObjects;
+// Another table expression to put after kWantedRelations, "reached" (view, classid, objid): what each populated materialized view
+// reads, through views and functions too.
+extern const char *const kReachedByViews;
 
 }  // namespace pagila_repl
