@@ -37,12 +37,13 @@ SELECT pg_catalog.format('%s %s %s', pg_catalog.pg_describe_object(inner_class, 
  ORDER BY 1)";
 
 // Objects of schemas that are not of the copy, with the transaction that wrote their row; only of those that began with this
-// one or later. Members of extensions are their extension's. A table elsewhere to which a foreign key refers gets triggers of the
-// server, and so a new row, and nothing else. What event triggers of superusers make elsewhere is their business, but they have
-// none in the server's own schema.
+// one or later. What belongs to an extension that this transaction made or updated is that extension's: the third column has the
+// transaction that wrote its row. A table elsewhere to which a foreign key refers gets triggers of the server, and so a new row,
+// and nothing else. What event triggers of superusers make elsewhere is their business, but they have none in the server's own
+// schema.
 constexpr const char *kLatelyWritten = R"(
 WITH own AS (SELECT pg_catalog.age(pg_catalog.pg_current_xact_id()::pg_catalog.xid) AS age)
-SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_catalog.text
+SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_catalog.text, extension.xmin::pg_catalog.text
   FROM (
     SELECT c.tableoid, c.oid, c.relnamespace, a.xmin
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
@@ -81,16 +82,25 @@ SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_cat
                                 WHERE pg_catalog.age(d.xmin) <= own.age) i
            JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema
   ) o (class, oid, namespace, xmin) CROSS JOIN own
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE whole (class, oid) AS (
+      SELECT o.class, o.oid
+      UNION
+      SELECT d.refclassid, d.refobjid
+        FROM whole w JOIN pg_catalog.pg_depend d ON d.classid = w.class AND d.objid = w.oid AND d.deptype IN ('a', 'i'))
+    SELECT e.xmin
+      FROM whole w JOIN pg_catalog.pg_depend d ON d.classid = w.class AND d.objid = w.oid AND d.deptype = 'e'
+           JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+     LIMIT 1) extension ON true
  WHERE o.namespace <> ALL ($1::oid[]) AND pg_catalog.age(o.xmin) <= own.age
    AND o.namespace <> 'pg_toast'::pg_catalog.regnamespace
    AND NOT (o.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass AND o.oid = ANY ($2::oid[]))
    AND (o.namespace = 'pg_catalog'::pg_catalog.regnamespace
         OR NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'))
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                    WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
  ORDER BY 1)";
 
 bool is_ours(const Value &transaction) {
+  if (!transaction) return false;
   auto id = static_cast<TransactionId>(std::stoul(*transaction));
   return guarded([id] { return TransactionIdIsCurrentTransactionId(id); });
 }
@@ -103,7 +113,7 @@ void check_made_inside(const std::vector<std::string> &stage_oids, const Databas
     if (part.kind == DatabasePart::Kind::default_class) classes.push_back(std::to_string(part.oid));
   std::string all;
   for (const Row &row : query(kLatelyWritten, {array_literal(stage_oids), array_literal(classes)}))
-    if (is_ours(row[1])) all += (all.empty() ? "" : "\n") + *row[0];
+    if (is_ours(row[1]) && !is_ours(row[2])) all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
   throw Error("0A000", "the copy would make or change objects in schemas that it does not replace", all,
               "Give the schema of each object, or set search_path to one that the copy replaces.");

@@ -46,7 +46,18 @@ like(message(), qr/; 3 statements about objects of extensions left out(;|$)/, 't
 is(on_target($acl), $before, 'nothing is granted in a schema that is not replaced');
 like(load("CREATE SCHEMA app;\nCREATE TABLE app.t (a int);\nGRANT SELECT ON TABLE public.nowhere_at_all TO reader;\nALTER TABLE pg_temp.x ENABLE ROW LEVEL SECURITY;\n"),
     qr/0A000/, 'other objects elsewhere are refused');
-on_target('CREATE TABLE public.mine (i int)');
+on_target(q{CREATE SCHEMA other; CREATE EXTENSION dict_int SCHEMA other; CREATE TABLE other.member (id integer); ALTER EXTENSION dict_int ADD TABLE other.member;
+    CREATE FUNCTION other.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'});
+my $elsewhere = sub { return $target->safe_psql('pagila', q{SELECT c.*, (SELECT count(*) FROM pg_attribute a WHERE attrelid = c.oid), (SELECT count(*) FROM pg_depend d WHERE refobjid = c.oid)
+    FROM pg_class c WHERE oid = 'other.member'::regclass}) };
+my $member = $elsewhere->();
+for my $statement ('CREATE TRIGGER g BEFORE UPDATE ON member FOR EACH ROW EXECUTE FUNCTION other.f()', 'CREATE INDEX ON member (id)', 'CREATE POLICY p ON member USING (true)',
+    'ALTER TABLE member ADD z integer', 'ALTER TABLE member ADD CHECK (id > 0)', 'CREATE RULE r AS ON DELETE TO member DO INSTEAD NOTHING') {
+    is(load("CREATE SCHEMA app;\nCREATE TABLE app.t (a int);\nSET search_path = other, app;\n$statement;\n"), 'succeeded', "$statement: the rest is loaded");
+    like(message(), qr/; 1 statements? about objects of extensions left out(;|$)/, "$statement: counted");
+    is($elsewhere->(), $member, "$statement: the table of the extension is as it was");
+}
+on_target('DROP SCHEMA other CASCADE; CREATE TABLE public.mine (i int)');
 like(load("CREATE SCHEMA app;\nCREATE TABLE app.t (a int);\nGRANT SELECT ON TABLE public.mine TO reader;\n"), qr/0A000: .*is about schema "public"/, 'so is one that no extension has');
 like(load("CREATE SCHEMA app;\nCREATE TABLE app.t (a int);\nCREATE POLICY p ON public.mine USING (true);\n"), qr/0A000: .*is about schema "public"/, 'a policy of it, too');
 is(on_target('SELECT count(*) FROM public.mine'), 0, 'it is there');
