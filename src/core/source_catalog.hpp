@@ -60,6 +60,7 @@ struct Finding {
   std::string check;     // connection, version, encoding, rights, extension, collation, role, tablespace, ...
   std::string sqlstate;  // of an error
   std::string message, hint;
+  bool is_of_skippable = false;  // an error about nothing but objects that on_object_error => 'skip' may leave out
 };
 
 // A cast or a transform that comes with the copy. pg_dump prints those of a whole database alone.

@@ -20,30 +20,32 @@ namespace pagila_repl {
 
 namespace {
 
-// What is evaluated while a copy is made, then what that calls, down to functions.
+// What is evaluated while a copy is made, and whether it must be, then what that calls, down to functions. Indexes and statistics
+// that may be skipped here are evaluated on the source when it plans the queries that verify the copy.
 constexpr const char *kFunctions = R"(
-, evaluated (what, classid, objid) AS (
-  SELECT pg_catalog.format('generated column %s.%I', a.attrelid::pg_catalog.regclass, a.attname), o.classid, o.objid
+, evaluated (what, is_needed, classid, objid) AS (
+  SELECT pg_catalog.format('generated column %s.%I', a.attrelid::pg_catalog.regclass, a.attname), true, o.classid, o.objid
     FROM comes o JOIN pg_catalog.pg_attrdef f ON o.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND f.oid = o.objid
          JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
    WHERE a.attgenerated = 's'
   UNION ALL
-  SELECT CASE c.relkind WHEN 'p' THEN 'partitioned table ' ELSE 'index ' END || c.oid::pg_catalog.regclass::text, o.classid, o.objid
+  SELECT CASE c.relkind WHEN 'p' THEN 'partitioned table ' ELSE 'index ' END || c.oid::pg_catalog.regclass::text,
+         true, o.classid, o.objid
     FROM comes o JOIN pg_catalog.pg_class c ON o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.objid
    WHERE c.relkind IN ('i', 'I', 'p')
   UNION ALL
-  SELECT pg_catalog.format('statistics object %s.%I', s.stxnamespace::pg_catalog.regnamespace, s.stxname), o.classid, o.objid
+  SELECT pg_catalog.format('statistics object %s.%I', s.stxnamespace::pg_catalog.regnamespace, s.stxname), true, o.classid, o.objid
     FROM comes o JOIN pg_catalog.pg_statistic_ext s
          ON o.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND s.oid = o.objid
   UNION ALL
-  SELECT 'materialized view ' || c.oid::pg_catalog.regclass::text, o.classid, o.objid
+  SELECT 'materialized view ' || c.oid::pg_catalog.regclass::text, false, o.classid, o.objid
     FROM comes o JOIN pg_catalog.pg_rewrite w ON o.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND w.oid = o.objid
          JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
    WHERE c.relkind = 'm' AND c.relispopulated
-), called (what, classid, objid) AS (
+), called (what, is_needed, classid, objid) AS (
   SELECT * FROM evaluated
   UNION
-  SELECT c.what, n.classid, n.objid
+  SELECT c.what, c.is_needed, n.classid, n.objid
     FROM called c
          JOIN pg_catalog.pg_depend d ON d.classid = c.classid AND d.objid = c.objid AND d.deptype = 'n' AND d.refobjid >= 16384
          LEFT JOIN pg_catalog.pg_class v
@@ -56,7 +58,7 @@ constexpr const char *kFunctions = R"(
            SELECT w.tableoid, w.oid WHERE w.oid IS NOT NULL) n (classid, objid)
 )
 SELECT p.oid, p.oid::pg_catalog.regprocedure::text, l.lanname, e.extname, e.extversion, pg_catalog.min(c.what), s.is_safe,
-       pg_catalog.bool_or(c.what LIKE 'index %')
+       pg_catalog.bool_or(c.what LIKE 'index %'), pg_catalog.bool_or(c.is_needed)
   FROM called c JOIN pg_catalog.pg_proc p ON c.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = c.objid
        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
        LEFT JOIN member m ON m.classid = c.classid AND m.objid = p.oid
@@ -74,6 +76,7 @@ struct Function {
   std::string called_by;
   bool is_safe = false;     // it has a search_path there, or needs none
   bool is_indexed = false;  // an index calls it
+  bool is_needed = false;   // by what a copy cannot do without
 };
 
 Function function_in(const Row &row) {
@@ -86,6 +89,7 @@ Function function_in(const Row &row) {
   function.called_by = text_in(row, 5);
   function.is_safe = flag_in(row, 6);
   function.is_indexed = flag_in(row, 7);
+  function.is_needed = flag_in(row, 8);
   return function;
 }
 
@@ -217,7 +221,7 @@ class PathDependent {
                  "function " + function.signature +
                      (function.extension.empty() ? "" : " of extension \"" + function.extension + "\"") +
                      ", called by " + function.called_by + ", needs a search_path: " + reason_of(error),
-                 hint);
+                 hint, !function.is_needed);
   }
 
   Connection &source_;

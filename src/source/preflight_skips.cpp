@@ -84,9 +84,9 @@ std::vector<Finding> with_skips(std::vector<Finding> findings, bool skip_objects
                                                    "access method", "superuser", "materialized view"};
   static const std::set<std::string> sqlstates = {"42501", "42704", "55000"};
   for (Finding &finding : findings) {
-    if (finding.severity != Finding::Severity::error || of_objects.count(finding.check) == 0 ||
-        sqlstates.count(finding.sqlstate) == 0)
-      continue;
+    bool is_skippable =
+        finding.is_of_skippable || (of_objects.count(finding.check) != 0 && sqlstates.count(finding.sqlstate) != 0);
+    if (finding.severity != Finding::Severity::error || !is_skippable) continue;
     if (skip_objects) {
       finding.severity = Finding::Severity::warning;
       finding.sqlstate.clear();

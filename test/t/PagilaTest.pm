@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(is_long leave_to_long_tests some_of figures new_node sample_dir make_sample pagila_dir load_sql run_sql sqlstates sqlstate_of content dump_text is_unchanged no_residue last_run
-  write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql copy_of no_source_residue
+  write_file set_fault clear_fault is_stalled wait_until leader_pid new_pair add_source pull_sql pull_refused pull_exact copy_of no_source_residue
   no_secret own_rows run_processes small_disk kill_server
   shows_no_more_to_functions unlocking);
 
@@ -134,6 +134,24 @@ sub pull_sql {
     my ($server, %options) = @_;
     my $arguments = join(', ', "'$server'", map { "$_ => $options{$_}" } sort keys %options);
     return "SELECT status FROM pagila_replicate_from($arguments)";
+}
+
+# A pull that is to be refused with an SQLSTATE, in a phase, and to leave nothing. Returns what the caller is told.
+sub pull_refused {
+    my ($target, $what, $sqlstate, $phase) = @_;
+    my (undef, $err) = run_sql($target, pull_sql('source'));
+    is(sqlstate_of($err), $sqlstate, "$what: the run is refused") or diag $err;
+    is(last_run($target, 'phase'), $phase, "$what: in phase $phase");
+    no_residue($target, $what);
+    return $err;
+}
+
+# A pull that is to succeed; options as for pull_sql.
+sub pull_exact {
+    my ($source, $target, $what, %options) = @_;
+    my ($out, $err) = run_sql($target, pull_sql('source', %options));
+    is($out, 'succeeded', "$what: pulled") or diag $err;
+    return ok(copy_of($target) eq copy_of($source), "$what: the copy is exact");
 }
 
 # (stdout, stderr, exit code) of psql with SQLSTATEs in its messages. Never dies. psql => { extra_params => [...],

@@ -15,21 +15,8 @@ sub found {
     return $err eq '' ? $out : $err;
 }
 
-sub refused {
-    my ($what, $sqlstate, $phase) = @_;
-    my (undef, $err) = run_sql($target, pull_sql('source'));
-    is(sqlstate_of($err), $sqlstate, "$what: the run is refused") or diag $err;
-    is(last_run($target, 'phase'), $phase, "$what: in phase $phase");
-    no_residue($target, $what);
-    return $err;
-}
-
-sub pulls {
-    my ($what) = @_;
-    my ($out, $err) = run_sql($target, pull_sql('source', on_modified => q{'overwrite'}));
-    is($out, 'succeeded', "$what: pulled") or diag $err;
-    return ok(copy_of($target) eq copy_of($source), "$what: the copy is exact");
-}
+sub refused { return pull_refused($target, @_) }
+sub pulls { return pull_exact($source, $target, shift, on_modified => q{'overwrite'}) }
 
 is(found('text search'), 'ok||all files that text search dictionaries need are here', 'no dictionary');
 is(found('compression'), 'ok||all compression methods of columns are supported here', 'no compression');
