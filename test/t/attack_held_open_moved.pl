@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('held_moved', conf => "max_prepared_transactions = 5\n");
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $file = write_file("$dir/live.sql", q{CREATE SCHEMA live;

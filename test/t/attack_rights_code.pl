@@ -9,6 +9,8 @@ use PagilaTest;
 use RightsAttack;
 use Test::More;
 
+leave_to_long_tests();
+
 my $touch = 'UPDATE shop.item SET name = name';
 my %allowed = (on_modified => q{'overwrite'}, on_unmanaged => q{'drop'}, on_dependents => q{'drop'});
 my @types = ([ 'before', 'load', 'postgres' ], [ 'start', 'load', 'postgres' ], [ 'plan', 'load', 'postgres' ], [ 'plan', 'replicate', 'postgres' ], [ 'plan!', 'job', 'puller' ],

@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my ($source, $target) = new_pair('drift_distributed', conf => "autovacuum = off\n", source => { conf => "autovacuum = off\n" });
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $shop = slurp_file('test/dumps/shop.sql');

@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('forms');
 my $dir = dumps_of($node);
 # The sample's owner; there unless the server's own user has another name.

@@ -6,6 +6,8 @@ use DebianExtensions;
 use PagilaTest;
 use Test::More;
 
+leave_to_long_tests();
+
 plan skip_all => 'postgis is not installed (Debian: postgresql-15-postgis-3)' unless is_installed('postgis');
 # Computed with the row of spatial_ref_sys: a generated column, an index, and a view.
 my $shape = q{CREATE EXTENSION postgis SCHEMA public;

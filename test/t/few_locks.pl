@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $conf = "max_connections = 20\nmax_worker_processes = 8\nmax_wal_senders = 3\n";
 my ($source, $target) = new_pair('few_locks', faults => 1, streaming => 1, conf => "${conf}max_locks_per_transaction = 60\n");
 

@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my ($source, $target) = new_pair('fixed_extensions', faults => 1);
 plan skip_all => 'xml2 is not installed'
   unless $target->safe_psql('pagila', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'xml2'});

@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $user = getpwuid($<);
 my ($source, $target) = new_pair('forced', faults => 1);
 for my $node ($source, $target) {

@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my ($source, $node) = new_pair('inside_schema');
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $has_hstore = $node->safe_psql('pagila', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'});

@@ -9,6 +9,8 @@ use PullTest;
 use Test::More;
 use Time::HiRes qw(time);
 
+leave_to_long_tests();
+
 my $kHour = 3600;
 my $kRetry = 600;
 

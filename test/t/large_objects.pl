@@ -6,6 +6,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my ($source, $target) = new_pair('large_objects', faults => 1);
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
 my $user = getpwuid($<);

@@ -9,6 +9,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
+leave_to_long_tests();
+
 my $test = JobTest->new('killed', conf => "pagila_repl.retry_delay = '10min'\n");
 my $target = $test->{target};
 my $count = 1;

@@ -11,6 +11,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+leave_to_long_tests();
+
 my $databases = $ENV{PR_DATABASES} // 12;
 my $with_extension = $databases >= 100 ? 10 : 3;
 my $idle_seconds = $databases >= 100 ? 60 : 5;

@@ -7,6 +7,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $kTables = $ENV{PR_TABLES} // 240;
 # Twice the tables may cost so much more, since a run may have to try once more for its locks; with the square of their number it
 # would be four times. What is little by itself does not count.

@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('outward_keys_changed', faults => 1, conf => "autovacuum = off\nrestart_after_crash = on\n");
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $number = 0;

@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $node = new_node('outward_keys_locks', faults => 1, conf => "autovacuum = off\n");
 my $dir = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('pagila', q{CREATE SCHEMA app; CREATE TABLE app.card (id integer PRIMARY KEY, word text); INSERT INTO app.card SELECT n, 'x' FROM generate_series(1, 1000) n;

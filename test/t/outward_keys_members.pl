@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my ($source, $target) = new_pair('outward_keys_members');
 plan skip_all => 'hstore is not installed'
   unless $target->safe_psql('pagila', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'});

@@ -8,6 +8,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('cut_off', proxy => 1, rows => 20000);
 my ($source, $proxy) = @$test{ 'source', 'proxy' };
 my @lost = ('08006', '08001', '08003', '57P01', '57P02', '57P03');

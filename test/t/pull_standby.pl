@@ -7,6 +7,8 @@ use PullTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my $test = PullTest->new('standby', streaming => 1, conf => "autovacuum = off\nmax_connections = 30\n",
     source => { streaming => 1, conf => "autovacuum = off\nmax_connections = 30\n" });
 my ($primary, $target) = @$test{ 'source', 'target' };

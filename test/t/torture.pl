@@ -8,6 +8,8 @@ use PagilaTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+leave_to_long_tests();
+
 my @themes = map { s{.*/|\.sql$}{}gr } grep { !/prepare_|left_out/ } sort glob('test/torture/*.sql');
 my ($source, $target) = new_pair('torture', conf => "autovacuum = off\n", source => { conf => "wal_level = logical\n" });
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
