@@ -14,6 +14,7 @@ extern "C" {
 #include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -84,6 +85,9 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
   answer.memory = AllocSetContextCreate(CurTransactionContext, "pagila_repl answer", ALLOCSET_DEFAULT_SIZES);
   SPI_connect();
   PushActiveSnapshot(GetTransactionSnapshot());
+  // What the rows name has to be found when the server's functions look it up, though others have just committed it.
+  AcceptInvalidationMessages();
+  InvalidateCatalogSnapshot();
   // Only our own SQL is asked for rows; a function of the dump may have set another search_path.
   int settings_level = keep_rows ? NewGUCNestLevel() : 0;
   if (keep_rows)

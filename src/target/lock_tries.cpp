@@ -13,12 +13,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// The server's word for a catalog that changes while it is read ("cache lookup failed", "tuple concurrently updated"), and for worse.
+constexpr const char *kInternal = "XX000";
+constexpr int kInternalErrors = 3;
+
 }  // namespace
 
 void in_lock_tries(const LockTries &tries, const std::function<void(RelationLocks &)> &body) {
   RelationLocks locks;
   std::string in_the_way, last_error;
   bool is_last_try = false;
+  int internal_errors = 0;
   Clock::time_point give_up = Clock::now() + std::chrono::milliseconds(tries.budget_ms);
   for (;;) {
     try {
@@ -28,7 +33,8 @@ void in_lock_tries(const LockTries &tries, const std::function<void(RelationLock
         locks.lift_limit();
       });
     } catch (const Error &error) {
-      if (!is_lock_failure(error.sqlstate)) throw;
+      bool is_changing = error.sqlstate == kInternal && ++internal_errors <= kInternalErrors;
+      if (!is_lock_failure(error.sqlstate) && !is_changing) throw;
       last_error = error.message;
     }
     // Whoever it was may be gone by now: then there is one more try, and the one before it is named.

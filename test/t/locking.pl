@@ -407,4 +407,18 @@ SKIP: {
     no_residue($node, 'at the end');
 }
 
+# Catalogs that others change while they are read give internal errors.
+{
+    my $fail = q{CREATE OR REPLACE FUNCTION aside.fail() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$BEGIN IF nextval('aside.tries') <= %d THEN RAISE EXCEPTION 'cache lookup failed for type 7' USING ERRCODE = 'XX000'; END IF; END$$};
+    value(sprintf("CREATE SCHEMA aside; CREATE SEQUENCE aside.tries; $fail", 2) . '; CREATE EVENT TRIGGER failing ON ddl_command_start WHEN TAG IN ($$ALTER SCHEMA$$) EXECUTE FUNCTION aside.fail()');
+    loads('internal errors while it is published: tried again', $new, force => 'true');
+    value('ALTER SEQUENCE aside.tries RESTART');
+    value(sprintf($fail, 1000));
+    my (undef, $err) = run_sql($node, load_sql($new, undef, force => 'true'));
+    is(sqlstate_of($err), 'XX000', 'one that stays ends the run') or diag $err;
+    is(value('SELECT last_value FROM aside.tries'), 4, 'after a few tries');
+    value('DROP EVENT TRIGGER failing; DROP SCHEMA aside CASCADE');
+    no_residue($node, 'after internal errors');
+}
 done_testing();
