@@ -273,8 +273,8 @@ void InsertStatement::find_end() {
   for (;;) {
     SqlToken token = next_token();
     if (token.is_symbol('(')) ++depth_;
-    if (token.is_symbol(')')) --depth_;
-    if (token.is_symbol(';') && depth_ <= 0) break;
+    if (token.is_symbol(')') && depth_ > 0) --depth_;
+    if (token.is_symbol(';') && depth_ == 0) break;
   }
   state_ = State::ended;
 }

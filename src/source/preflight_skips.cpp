@@ -47,8 +47,8 @@ SELECT l.provider, pg_catalog.count(*)
 std::vector<Finding> find_views_at_risk(Connection &source, const SourceCatalog &catalog) {
   Findings found;
   std::map<std::string, std::vector<std::string>> functions;
-  for (const Row &row :
-       source.query(std::string(kWantedRelations) + kReachedByViews + kReads, parameters_for({catalog.schemas, catalog.left_out})))
+  for (const Row &row : source.query(std::string(kWantedRelations) + kReachedByViews + kReads,
+                                     parameters_for({catalog.schemas, catalog.left_out})))
     if (flag_in(row, 2))
       found.warning("materialized view",
                     "materialized view " + quoted_name_in(row, 0) + " reads foreign server \"" + text_in(row, 3) +

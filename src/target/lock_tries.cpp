@@ -42,10 +42,10 @@ void in_lock_tries(const LockTries &tries, const std::function<void(RelationLock
     if (!now.empty()) in_the_way = now;
     if (Clock::now() >= give_up) {
       if (is_last_try || !now.empty())
-        throw Error("55P03", "could not lock the schemas to replace within the swap budget",
-                    in_the_way.empty() ? "After " + std::to_string(tries.budget_ms) + " ms: " + last_error + "."
-                                       : in_the_way,
-                    "End these transactions, or raise pagila_repl.swap_budget.");
+        throw Error(
+            "55P03", "could not lock the schemas to replace within the swap budget",
+            in_the_way.empty() ? "After " + std::to_string(tries.budget_ms) + " ms: " + last_error + "." : in_the_way,
+            "End these transactions, or raise pagila_repl.swap_budget.");
       is_last_try = true;
     }
     locks.let_readers_pass();

@@ -31,6 +31,8 @@ my $called = $test->sql(q{SELECT run_id FROM pagila_repl.run WHERE status = 'run
 $test->sql("SELECT pagila_cancel($called)");
 ok(wait_until(sub { $test->sql("SELECT status FROM pagila_repl.run WHERE run_id = $called") eq 'cancelled' }, 30),
     'the other one can be cancelled');
+# While it is there, it will do for what is due.
+ok(wait_until(sub { leader_pid($target) eq '' }, 30), 'it is gone');
 $test->time_passes(20);
 $test->job_is('copy', "last_status || ' ' || failures", 'succeeded 0', 'the job is tried again');
 $test->done;

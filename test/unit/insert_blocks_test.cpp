@@ -297,6 +297,7 @@ const Expressions kExpressions[] = {
     {"Semicolons", "t VALUES (f(';') || $a$;$a$ || \";\");"},
     {"LaterInTheRow", "t VALUES (1, 'x', now());"},
     {"LaterRow", "t VALUES (1), (2), (now());"},
+    {"TooManyClosed", "t VALUES (f(1))), (2;\n3);"},
     {"Brackets", "t VALUES ((1, (2)), ARRAY[(3)]);"},
 };
 
