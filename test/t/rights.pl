@@ -353,9 +353,9 @@ sub load_while_swapped {
     my ($path, $refusal) = @_;
     my $least = $ENV{PR_SWAP_TRIES} || 0;
     my %count;
-    for my $batch (1 .. 20 + $least / 200) {
-        $count{$_}++ for sqlstates($node, [ (load_sql($path, undef)) x 200 ]);
-        last if $count{'00000'} && $count{$refusal} && $batch * 200 >= $least;
+    for my $batch (1 .. 100 + $least / 40) {
+        $count{$_}++ for sqlstates($node, [ (load_sql($path, undef)) x 40 ]);
+        last if $count{'00000'} && $count{$refusal} && $batch * 40 >= $least;
     }
     note join ', ', map { "$_: $count{$_}" } sort keys %count;
     return %count;
