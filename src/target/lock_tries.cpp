@@ -3,6 +3,7 @@
 #include "target/lock_tries.hpp"
 
 #include <chrono>
+#include <cstring>
 
 #include "pg/transaction.hpp"
 #include "target/concurrent_changes.hpp"
@@ -13,9 +14,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The server's word for a catalog that changes while it is read ("cache lookup failed", "tuple concurrently updated"), and for worse.
-constexpr const char *kInternal = "XX000";
-constexpr int kInternalErrors = 3;
+constexpr int kChanges = 3;
+
+// What the server says, never translated, when a catalog changes while it is read.
+bool is_about_changing_catalog(const Error &error) {
+  if (error.sqlstate != "XX000") return false;
+  for (const char *start : {"cache lookup failed for ", "could not open relation with OID ",
+                            "could not find tuple for ", "tuple concurrently "})
+    if (error.message.compare(0, std::strlen(start), start) == 0) return true;
+  return false;
+}
 
 }  // namespace
 
@@ -23,7 +31,7 @@ void in_lock_tries(const LockTries &tries, const std::function<void(RelationLock
   RelationLocks locks;
   std::string in_the_way, last_error;
   bool is_last_try = false;
-  int internal_errors = 0;
+  int changes = 0;
   Clock::time_point give_up = Clock::now() + std::chrono::milliseconds(tries.budget_ms);
   for (;;) {
     try {
@@ -33,7 +41,7 @@ void in_lock_tries(const LockTries &tries, const std::function<void(RelationLock
         locks.lift_limit();
       });
     } catch (const Error &error) {
-      bool is_changing = error.sqlstate == kInternal && ++internal_errors <= kInternalErrors;
+      bool is_changing = is_about_changing_catalog(error) && ++changes <= kChanges;
       if (!is_lock_failure(error.sqlstate) && !is_changing) throw;
       last_error = error.message;
     }

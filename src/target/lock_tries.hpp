@@ -18,8 +18,8 @@ struct LockTries {
 };
 
 // Within an open transaction: runs the body in a subtransaction, in which no statement waits longer than a try for a lock.
-// When one has to, the body is undone, others may pass, and it runs again, as it does a few times after an internal error of the
-// server (XX000), which catalogs give that others change. Throws 55P03 with who holds what once the budget is used up.
+// When one has to, the body is undone, others may pass, and it runs again, as it does a few times where the server has
+// found that a catalog changed while it read it (XX000). Throws 55P03 with who holds what once the budget is used up.
 void in_lock_tries(const LockTries &tries, const std::function<void(RelationLocks &)> &body);
 
 }  // namespace pagila_repl
