@@ -216,6 +216,23 @@ COMMENT ON COLUMN pagila_repl.managed_large_object.properties_hash IS 'hash of w
 COMMENT ON COLUMN pagila_repl.managed_large_object.definition IS 'owner, privileges and comment that it has got here';
 COMMENT ON COLUMN pagila_repl.managed_large_object.versions IS 'which transactions have written its rows: as long as they are the same, so are its bytes';
 
+CREATE TABLE pagila_repl.managed_database_object (
+  kind text NOT NULL CHECK (kind IN ('publication', 'setting', 'comment')),
+  name text NOT NULL,
+  roleid oid NOT NULL,
+  run_id bigint NOT NULL,
+  schemas name[] NOT NULL,
+  definition text NOT NULL,
+  PRIMARY KEY (kind, name, roleid)
+);
+COMMENT ON TABLE pagila_repl.managed_database_object IS 'publications, settings and the comment of the database that runs have made, as they were when published';
+COMMENT ON COLUMN pagila_repl.managed_database_object.kind IS 'publication, setting, or comment (of the database)';
+COMMENT ON COLUMN pagila_repl.managed_database_object.name IS 'name of the publication or setting; empty for the comment';
+COMMENT ON COLUMN pagila_repl.managed_database_object.roleid IS 'the role that a setting is for, 0 for all';
+COMMENT ON COLUMN pagila_repl.managed_database_object.run_id IS 'the run that made it last';
+COMMENT ON COLUMN pagila_repl.managed_database_object.schemas IS 'schemas that a publication is about, or that were replaced with the object; a later run of one of them replaces it, too';
+COMMENT ON COLUMN pagila_repl.managed_database_object.definition IS 'the object as it was made here';
+
 CREATE TABLE pagila_repl.member_row (
   run_id bigint NOT NULL,
   relid oid NOT NULL,
@@ -304,7 +321,8 @@ ALTER TABLE pagila_repl.job ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_jobs ON pagila_repl.job FOR SELECT TO PUBLIC
   USING (pg_catalog.pg_has_role(owner_oid, 'MEMBER') OR pg_catalog.pg_has_role('pagila_repl_monitor', 'MEMBER'));
 GRANT SELECT ON pagila_repl.run, pagila_repl.run_step, pagila_repl.job TO pagila_repl_operator, pagila_repl_monitor;
-GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.managed_large_object, pagila_repl.member_row,
+GRANT SELECT ON pagila_repl.copy, pagila_repl.managed_object, pagila_repl.managed_content, pagila_repl.managed_large_object,
+  pagila_repl.managed_database_object, pagila_repl.member_row,
   pagila_repl.leftover TO pagila_repl_monitor;
 
 -- Kept out of logical decoding, or a subscriber to a publication FOR ALL TABLES would stop at a table that it does not have.
@@ -472,6 +490,7 @@ CREATE FUNCTION pagila_load(
   on_other_source text DEFAULT 'refuse',
   on_object_error text DEFAULT 'fail',
   large_objects boolean DEFAULT NULL,
+  database_objects text[] DEFAULT NULL,
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -496,6 +515,7 @@ CREATE FUNCTION pagila_replicate_from(
   on_other_source text DEFAULT 'refuse',
   on_object_error text DEFAULT 'fail',
   large_objects boolean DEFAULT NULL,
+  database_objects text[] DEFAULT NULL,
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -509,6 +529,7 @@ CREATE FUNCTION pagila_check(
   schemas text[] DEFAULT NULL,
   include text[] DEFAULT NULL,
   exclude text[] DEFAULT NULL,
+  database_objects text[] DEFAULT NULL,
   OUT subject text, OUT status text, OUT message text, OUT hint text, OUT sqlstate text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -552,7 +573,8 @@ CREATE FUNCTION pagila_schedule(
   options jsonb DEFAULT NULL,
   on_other_source text DEFAULT NULL,
   on_object_error text DEFAULT NULL,
-  large_objects boolean DEFAULT NULL)
+  large_objects boolean DEFAULT NULL,
+  database_objects text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -608,6 +630,7 @@ CREATE FUNCTION pagila_replicate_to(
   on_other_source text DEFAULT 'refuse',
   on_object_error text DEFAULT 'fail',
   large_objects boolean DEFAULT NULL,
+  database_objects text[] DEFAULT NULL,
   OUT run_id bigint, OUT status text, OUT rows bigint, OUT bytes bigint, OUT duration interval, OUT message text)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -126,7 +126,9 @@ bool boolean_argument(FunctionCallInfo fcinfo, int number, const char *name) {
   return PG_GETARG_BOOL(number);
 }
 
-std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+namespace {
+
+std::vector<std::string> elements_argument(FunctionCallInfo fcinfo, int number, const char *name) {
   std::vector<std::string> texts;
   if (PG_ARGISNULL(number)) return texts;
   Datum value = PG_GETARG_DATUM(number);
@@ -145,9 +147,20 @@ std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, con
     if (elements.nulls[i]) throw Error("22004", std::string("argument \"") + name + "\" must not have null elements");
     texts.push_back(text_of(elements.values[i]));
   }
-  if (texts.empty())
+  return texts;
+}
+
+}  // namespace
+
+std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  std::vector<std::string> texts = elements_argument(fcinfo, number, name);
+  if (!PG_ARGISNULL(number) && texts.empty())
     throw Error("22023", std::string("argument \"") + name + "\" must not be empty", {}, "Leave it out to mean all.");
   return texts;
+}
+
+DatabaseObjectKinds database_objects_argument(FunctionCallInfo fcinfo, int number) {
+  return database_object_kinds(elements_argument(fcinfo, number, "database_objects"));
 }
 
 Selection selection_argument(FunctionCallInfo fcinfo, int first) {

@@ -24,6 +24,8 @@ std::string text_argument(FunctionCallInfo fcinfo, int number, const char *name)
 bool boolean_argument(FunctionCallInfo fcinfo, int number, const char *name);
 // The elements of a text[]; none if it is null.
 std::vector<std::string> texts_argument(FunctionCallInfo fcinfo, int number, const char *name);
+// The same as words of the option database_objects, which may also be empty. Throws 22023.
+DatabaseObjectKinds database_objects_argument(FunctionCallInfo fcinfo, int number);
 // schemas, include and exclude, side by side; each may be null.
 Selection selection_argument(FunctionCallInfo fcinfo, int first);
 

@@ -84,13 +84,15 @@ std::string named_options(FunctionCallInfo fcinfo, int first, int at_end) {
   values.push_back(optional_boolean(fcinfo, ++first, "strict"));
   for (size_t i = side_by_side; i < kRunChoices.size(); i++)
     values.push_back(optional_text(fcinfo, at_end++, kRunChoices[i].choice.name));
-  values.push_back(optional_boolean(fcinfo, at_end, "large_objects"));
+  values.push_back(optional_boolean(fcinfo, at_end++, "large_objects"));
+  values.push_back(PG_ARGISNULL(at_end) ? Value()
+                                        : Value(array_literal(words_of(database_objects_argument(fcinfo, at_end)))));
   return *query_value(
       R"(SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
                   'workers', $1::integer, 'schemas', $2::text[], 'include', $3::text[], 'exclude', $4::text[],
                   'force', $5::boolean, 'verify', $6, 'on_modified', $7, 'on_unmanaged', $8, 'on_dependents', $9,
                   'owners', $10, 'foreign_keys', $11, 'strict', $12::boolean, 'on_other_source', $13,
-                  'on_object_error', $14, 'large_objects', $15::boolean)))",
+                  'on_object_error', $14, 'large_objects', $15::boolean, 'database_objects', $16::text[])))",
       values);
 }
 

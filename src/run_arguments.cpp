@@ -20,6 +20,7 @@ void take_options(FunctionCallInfo fcinfo, int force, int verify, int at_end, Ru
     options.*known.member = chosen(known.choice, text_argument(fcinfo, number, known.choice.name));
   }
   if (!PG_ARGISNULL(at_end)) options.large_objects = PG_GETARG_BOOL(at_end);
+  options.database_objects = database_objects_argument(fcinfo, at_end + 1);
   take_settings(options);
 }
 

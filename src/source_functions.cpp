@@ -8,6 +8,7 @@
 #include "entrance.hpp"
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
+#include "run/database_object_findings.hpp"
 #include "run/earlier_copies.hpp"
 #include "run/target_findings.hpp"
 #include "settings.hpp"
@@ -82,7 +83,8 @@ Value unless_empty(const std::string &text) { return text.empty() ? Value() : Va
 // Calls `look` with the catalog and returns the rows it makes; or those of `without_names`, where names of the source have
 // characters that are not to be had here.
 template <class Look>
-std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Look look,
+std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, const DatabaseObjectKinds &kinds,
+                                Look look,
                                 std::vector<Row> (*without_names)(const Error &, const SourceServer &) = nullptr) {
   std::string name = text_argument(fcinfo, 0, "server");
   Selection selection = selection_argument(fcinfo, 1);
@@ -90,7 +92,7 @@ std::vector<Row> look_at_source(FunctionCallInfo fcinfo, const char *purpose, Lo
   Connection source(server, purpose);
   source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
   try {
-    return look(source, read_catalog(source, selection), selection);
+    return look(source, read_catalog(source, selection, kinds), selection);
   } catch (const Error &error) {
     if (without_names != nullptr)
       if (std::vector<Row> rows = without_names(error, server); !rows.empty()) return rows;
@@ -150,17 +152,19 @@ Row row_of(const Finding &finding) {
           unless_empty(finding.sqlstate)};
 }
 
-std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, const Selection &selection) {
+std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, const Selection &selection,
+                          const DatabaseObjectKinds &kinds) {
   std::vector<Row> rows;
   Findings found;
   found.add(preflight(source, catalog, {}));
+  std::vector<std::string> left_out = catalog.remarks;
+  found.add(look_at_database_objects(source, catalog, kinds, left_out));
   found.add(find_unconvertible_rows(source, catalog));
   CopyOrigin origin = origin_of(source, catalog);
   found.add(look_at_copies(origin, catalog));
   found.add(look_at_target(source, catalog, selection, vanished_schemas(origin, catalog)));
   found.add(look_at_large_objects(source, catalog));
   for (const Finding &finding : found.take()) rows.push_back(row_of(finding));
-  std::vector<std::string> left_out = catalog.remarks;
   if (!catalog.everything && catalog.large_objects > 0)
     left_out.push_back(counted(catalog.large_objects, "large {object|objects} left out"));
   for (const std::string &remark : remarks_on_members(catalog, extension_rows_setting())) left_out.push_back(remark);
@@ -221,13 +225,18 @@ std::vector<Row> plans(Connection &source, const SourceCatalog &catalog, const S
 
 using namespace pagila_repl;
 
-// pagila_check(server, schemas, include, exclude)
+// pagila_check(server, schemas, include, exclude, database_objects)
 Datum pagila_check(PG_FUNCTION_ARGS) {
   check_operator("pagila_check");
   check_not_in_run("pagila_check");
   check_not_standby("pagila_check");
-  return_rows(fcinfo,
-              entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_check", findings, findings_on_names)); }));
+  return_rows(fcinfo, entry([&] {
+                DatabaseObjectKinds kinds = database_objects_argument(fcinfo, 4);
+                auto look = [&](Connection &source, const SourceCatalog &catalog, const Selection &selection) {
+                  return findings(source, catalog, selection, kinds);
+                };
+                return plain_rows(look_at_source(fcinfo, "pagila_check", kinds, look, findings_on_names));
+              }));
   return (Datum)0;
 }
 
@@ -236,6 +245,6 @@ Datum pagila_plan(PG_FUNCTION_ARGS) {
   check_operator("pagila_plan");
   check_not_in_run("pagila_plan");
   check_not_standby("pagila_plan");
-  return_rows(fcinfo, entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_plan", plans)); }));
+  return_rows(fcinfo, entry([&] { return plain_rows(look_at_source(fcinfo, "pagila_plan", {}, plans)); }));
   return (Datum)0;
 }

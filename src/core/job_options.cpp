@@ -23,7 +23,7 @@ const Kind &replication() {
       "a replication",
       "loads",
       {"workers", "schemas", "include", "exclude", "force", "verify", "on_modified", "on_unmanaged", "on_dependents",
-       "owners", "foreign_keys", "on_other_source", "on_object_error", "large_objects"},
+       "owners", "foreign_keys", "on_other_source", "on_object_error", "large_objects", "database_objects"},
       {"strict"}};
   return kind;
 }
@@ -32,7 +32,7 @@ const Kind &load() {
   static const Kind kind = {"a load",
                             "replications",
                             {"force", "verify", "on_modified", "on_unmanaged", "on_dependents", "owners", "strict",
-                             "on_other_source", "on_object_error", "large_objects"},
+                             "on_other_source", "on_object_error", "large_objects", "database_objects"},
                             {"workers", "schemas", "include", "exclude", "foreign_keys"}};
   return kind;
 }
@@ -95,6 +95,16 @@ std::vector<std::string> patterns_of(const JobOption &option) {
   return patterns;
 }
 
+DatabaseObjectKinds kinds_of(const JobOption &option) {
+  if (option.value.type != "array") refuse_value(option.name, shown(option.value), "It is an array of strings.");
+  std::vector<std::string> words;
+  for (const JsonValue &element : option.elements) {
+    if (element.type != "string") refuse_value(option.name, shown(element), "It is an array of strings.");
+    words.push_back(element.text);
+  }
+  return database_object_kinds(words);
+}
+
 // False if it is none that all runs know.
 bool apply_common(const JobOption &option, RunOptions &request) {
   if (option.name == "force") {
@@ -103,6 +113,10 @@ bool apply_common(const JobOption &option, RunOptions &request) {
   }
   if (option.name == "large_objects") {
     request.large_objects = boolean_of(option);
+    return true;
+  }
+  if (option.name == "database_objects") {
+    request.database_objects = kinds_of(option);
     return true;
   }
   for (const RunChoice &known : kRunChoices) {

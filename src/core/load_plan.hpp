@@ -22,6 +22,16 @@ struct LargeObjectCall {
   std::string data;  // that is written, as a bytea constant
 };
 
+// Of what belongs to the database as a whole, what a statement is about. `role`: that a setting is for, empty for all.
+struct DatabaseObjectCall {
+  enum class Kind { none, publication, setting, comment };
+  enum class Part { create, owner, change, drop };
+  Kind kind = Kind::none;
+  Part part = Part::change;
+  std::string name, role;
+  bool needs_superuser = false;  // a publication of all tables, or of those of a schema
+};
+
 // A statement as the server's parser sees it.
 struct Statement {
   enum class Kind {
@@ -72,6 +82,7 @@ struct Statement {
   std::string setting, setting_value;  // setting, ignored, unknown_setting, role
   bool setting_is_local = false;
   LargeObjectCall large_object;
+  DatabaseObjectCall database_object;
   std::string remark;       // words for counted()
   std::string global_kind;  // of the object outside all schemas that the statement is about; its name in `name`
   std::string wrapper;      // of a server that is created
@@ -125,6 +136,19 @@ struct PlannedLargeObject {
   };
   std::vector<Part> parts;
   std::string sha256;
+};
+
+// A publication, a setting or the comment of the source's database.
+struct PlannedDatabaseObject {
+  using Kind = DatabaseObjectCall::Kind;
+  Kind kind = Kind::none;
+  std::string name, role;  // as of DatabaseObjectCall
+  bool needs_superuser = false;
+  struct Part {
+    ShapeStatement statement;
+    std::string search_path;  // that it was written for
+  };
+  std::vector<Part> parts;  // what makes it, in order
 };
 
 // How the rows of a block are read again.
@@ -189,6 +213,7 @@ struct LoadPlan {
   std::vector<PlannedType> types;
   ResolvedNames resolved;
   std::optional<std::vector<PlannedLargeObject>> large_objects;  // by OID; nothing, if they are no part of the copy
+  std::vector<PlannedDatabaseObject> database_objects;           // that are part of the copy
   std::vector<std::string> remarks;                              // what was passed over, for the run's message
   uint64_t total_rows = 0, total_bytes = 0;                      // of all blocks
 };

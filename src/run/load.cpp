@@ -10,6 +10,7 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "run/database_object_findings.hpp"
 #include "run/earlier_copies.hpp"
 #include "run/run.hpp"
 #include "settings.hpp"
@@ -42,6 +43,7 @@ std::string fingerprint(const LoadPlan &plan, const LoadRequest &request) {
   std::string text = "load " + version + (request.keep_owners ? " keep" : " skip") +
                      (request.extension_rows ? "" : " no extension rows") +
                      (plan.large_objects ? "" : " no large objects");
+  for (const std::string &word : words_of(request.database_objects)) text += " " + word;
   for (const PlannedFile &file : plan.files) text += " " + file.sha256;
   Sha256 hash;
   hash.add(text.data(), text.size());
@@ -85,7 +87,7 @@ Dump read_files(const LoadRequest &request) {
   std::vector<std::string> paths{request.schema_file};
   if (request.data_file) paths.push_back(*request.data_file);
   return in_transaction([&] {
-    Dump dump = read_dump(paths, request.strict);
+    Dump dump = read_dump(paths, request.strict, request.database_objects);
     // A directory of the path may have been swapped for a link since the caller was checked.
     for (size_t i = 0; i < paths.size(); i++) check_load_directories(dump.files[i]->real_path(), paths[i]);
     return dump;
@@ -166,6 +168,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   std::vector<OtherCopy> others;
   Drift drift;
   std::optional<LargeObjectWork> large_objects = large_objects_of(dump);
+  std::optional<DatabaseObjectWork> database_objects;
   in_transaction([&] {
     in_lock_tries({request.swap_budget_ms, oids_of(plan.schemas)}, [&](RelationLocks &) {
       check_may_replace(plan.schemas);
@@ -175,6 +178,9 @@ void load(const LoadRequest &request, RunRecord &record) {
       carried = find_carried_types(plan, request);
       drift = find_drift(plan.schemas, carried);
       if (large_objects) find_large_object_drift(*large_objects, drift);
+      if (request.database_objects.any())
+        database_objects =
+            wanted_database_objects(plan.database_objects, request.database_objects, plan.schemas, drift);
     });
   });
   if (int64_t same =
@@ -186,6 +192,7 @@ void load(const LoadRequest &request, RunRecord &record) {
   Stage stage = stage_shape(plan, request, carried, {}, record.id(),
                             [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); });
   stage.large_objects = std::move(large_objects);
+  stage.database_objects = std::move(database_objects);
   in_transaction([&] { record_skipped(stage, record); });
   std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);

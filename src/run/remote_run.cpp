@@ -15,7 +15,7 @@ SELECT run_id FROM pg_catalog.pagila_replicate_from(
          server => $1, workers => $2::integer, schemas => $3::text[], include => $4::text[], exclude => $5::text[],
          force => $6::boolean, wait => false, verify => $7, on_modified => $8, on_unmanaged => $9, on_dependents => $10,
          owners => $11, foreign_keys => $12, on_other_source => $13,
-         on_object_error => $14, large_objects => $15::boolean))";
+         on_object_error => $14, large_objects => $15::boolean, database_objects => $16::text[]))";
 
 // The view adds what is on its way, but shows no run that has ended.
 constexpr const char *kLook = R"(
@@ -50,7 +50,8 @@ int64_t start_there(Connection &target, const ReplicateToRequest &request, const
                request.drop_unmanaged ? "drop" : "refuse", request.drop_dependents ? "drop" : "refuse",
                request.keep_owners ? "keep" : "skip", request.check_foreign_keys ? "check" : "trust",
                request.replace_others ? "replace" : "refuse", request.skip_objects ? "skip" : "fail",
-               request.large_objects ? Value(*request.large_objects ? "true" : "false") : Value()});
+               request.large_objects ? Value(*request.large_objects ? "true" : "false") : Value(),
+               list(words_of(request.database_objects))});
   return number_in(only_row(rows), 0);
 }
 

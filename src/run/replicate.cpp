@@ -10,6 +10,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "run/crew.hpp"
+#include "run/database_object_findings.hpp"
 #include "run/earlier_copies.hpp"
 #include "run/pull_work.hpp"
 #include "run/run.hpp"
@@ -20,11 +21,13 @@
 #include "source/dump_child.hpp"
 #include "source/dump_file.hpp"
 #include "source/member_relations.hpp"
+#include "source/preflight.hpp"
 #include "source/preflight_extensions.hpp"
 #include "source/preflight_locks.hpp"
 #include "source/read_catalog.hpp"
-#include "source/resolved_names.hpp"
+#include "source/read_database_objects.hpp"
 #include "source/read_large_objects.hpp"
+#include "source/resolved_names.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
 #include "target/decoding.hpp"
@@ -59,6 +62,14 @@ struct Source {
   const SourceCatalog &catalog() const { return snapshot.catalog; }
 };
 
+void read_objects_of_database(Source &source, const ReplicateRequest &request) {
+  SourceDatabaseObjects read = in_transaction(
+      [&] { return read_database_objects(*source.snapshot.holder, source.catalog(), request.database_objects); });
+  check_findings(read.findings);
+  source.plan.database_objects = std::move(read.objects);
+  for (const std::string &remark : read.remarks) source.plan.remarks.push_back(remark);
+}
+
 Source read_source(const ReplicateRequest &request, RunRecord &record) {
   Source source;
   source.server = in_transaction([&] { return find_server(request.server); });
@@ -81,6 +92,7 @@ Source read_source(const ReplicateRequest &request, RunRecord &record) {
     source.plan.large_objects = list_large_objects(*source.snapshot.holder, kLargeObjectHashes);
   else if (source.catalog().large_objects > 0)
     source.plan.remarks.push_back(counted(source.catalog().large_objects, "large {object|objects} left out"));
+  if (request.database_objects.any()) read_objects_of_database(source, request);
   source.plan.extension_versions = source.catalog().extension_versions;
   source.plan.immutable_functions =
       in_transaction([&] { return find_altered_functions(*source.snapshot.holder, source.catalog()); });
@@ -123,6 +135,9 @@ std::string fingerprint(const Source &source, const ReplicateRequest &request) {
     text += " " + std::to_string(object.oid) + " " + object.content_hash;
     for (const ShapeStatement &statement : object.properties) text += " " + statement.text;
   }
+  for (const std::string &word : words_of(request.database_objects)) text += " " + word;
+  for (const PlannedDatabaseObject &object : source.plan.database_objects)
+    for (const PlannedDatabaseObject::Part &part : object.parts) text += " " + part.statement.text;
   Sha256 hash;
   hash.add(text.data(), text.size());
   for (const PlannedRows &rows : source.plan.member_rows) {
@@ -314,6 +329,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   std::vector<OtherCopy> others;
   Drift drift;
   std::optional<LargeObjectWork> large_objects = large_objects_of(source, all);
+  std::optional<DatabaseObjectWork> database_objects;
   in_transaction([&] {
     in_lock_tries({request.swap_budget_ms, oids_of(all)}, [&](RelationLocks &) {
       check_may_replace(all);
@@ -324,6 +340,8 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
       removed = schemas_to_remove(vanished, record.id(), source.plan.schemas.size());
       drift = find_drift(all, carried);
       if (large_objects) find_large_object_drift(*large_objects, drift);
+      if (request.database_objects.any())
+        database_objects = wanted_database_objects(source.plan.database_objects, request.database_objects, all, drift);
     });
   });
   if (!request.force && removed.empty() && drift.none())
@@ -341,6 +359,7 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   std::vector<ShapeStatement>().swap(source.plan.shape);
   std::vector<ResolvedObject>().swap(source.plan.resolved.objects);
   stage.large_objects = std::move(large_objects);
+  stage.database_objects = std::move(database_objects);
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks = libpq_remarks();
   try {

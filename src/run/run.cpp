@@ -195,6 +195,16 @@ void clean(RunRecord &record) {
   }
 }
 
+namespace {
+
+std::string words_as_json(const DatabaseObjectKinds &kinds) {
+  std::string json;
+  for (const std::string &word : words_of(kinds)) json += (json.empty() ? "\"" : ", \"") + word + "\"";
+  return "[" + json + "]";
+}
+
+}  // namespace
+
 std::string json_members(const RunOptions &options) {
   auto choice = [](bool first, const char *yes, const char *no) { return std::string(first ? yes : no); };
   return std::string("\"force\": ") + (options.force ? "true" : "false") + ", \"verify\": \"" +
@@ -204,8 +214,9 @@ std::string json_members(const RunOptions &options) {
          choice(options.drop_dependents, "drop", "refuse") + "\", \"owners\": \"" +
          choice(options.keep_owners, "keep", "skip") + "\", \"on_other_source\": \"" +
          choice(options.replace_others, "replace", "refuse") + "\", \"on_object_error\": \"" +
-         choice(options.skip_objects, "skip", "fail") +
-         "\", \"large_objects\": " + (options.large_objects ? choice(*options.large_objects, "true", "false") : "null");
+         choice(options.skip_objects, "skip", "fail") + "\", \"large_objects\": " +
+         (options.large_objects ? choice(*options.large_objects, "true", "false") : "null") +
+         ", \"database_objects\": " + words_as_json(options.database_objects);
 }
 
 void stay_small() {

@@ -23,7 +23,14 @@ constexpr const char *kLeftOut = R"(
   SELECT n.objid AS oid FROM member n JOIN pg_catalog.pg_extension e ON e.oid = n.extension AND e.extname <> 'pagila_repl'
    WHERE n.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
 )
-SELECT 'publication', 'publications', pubname::text FROM pg_catalog.pg_publication
+SELECT 'publication', 'publications', pubname::text FROM pg_catalog.pg_publication WHERE NOT $4::pg_catalog.bool
+UNION ALL
+SELECT 'setting', 'settings',
+       pg_catalog.concat(pg_catalog.split_part(c.setting, '=', 1), ' for ' || pg_catalog.quote_ident(r.rolname))
+  FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+       LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+       CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting)
+ WHERE d.datname = pg_catalog.current_database() AND NOT $5::pg_catalog.bool AND c.setting NOT LIKE 'pagila\_repl.%'
 UNION ALL
 SELECT 'subscription', 'subscriptions', subname FROM pg_catalog.pg_subscription
  WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
@@ -120,9 +127,13 @@ Finding error(const std::string &check, const std::string &sqlstate, const std::
 
 }  // namespace
 
-std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &wanted) {
+std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &wanted,
+                                             const DatabaseObjectKinds &kinds) {
   std::vector<std::string> remarks, names;
-  std::vector<Row> rows = source.query(std::string(kWantedRelations) + kLeftOut, parameters_for(wanted));
+  std::vector<Value> parameters = parameters_for(wanted);
+  for (bool is_asked_for : {kinds.publications, kinds.settings})
+    parameters.emplace_back(is_asked_for ? "true" : "false");
+  std::vector<Row> rows = source.query(std::string(kWantedRelations) + kLeftOut, parameters);
   for (size_t i = 0; i < rows.size(); i++) {
     names.push_back(text_in(rows[i], 2));
     if (i + 1 < rows.size() && text_in(rows[i + 1], 0) == text_in(rows[i], 0)) continue;

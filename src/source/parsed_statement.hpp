@@ -28,6 +28,10 @@ struct Parsed {
   LargeObjectCall::Function lo_function;
   uint32 lo_oid;
   const char *lo_data;
+  DatabaseObjectCall::Kind do_kind;
+  DatabaseObjectCall::Part do_part;
+  const char *do_name, *do_role;
+  bool do_needs_superuser;
 };
 
 // Refuses the statement. `location`: where in its text what is refused stands, -1 if it is all of it.
@@ -71,5 +75,13 @@ void classify_drop(Parsed *parsed, DropStmt *statement);
 bool classify_large_object_query(Parsed *parsed, SelectStmt *statement);
 void classify_large_object_call(Parsed *parsed, FuncCall *call);
 void about_large_object(Parsed *parsed, Node *number);
+// Statements about publications, settings of a database and its comment.
+void classify_create_publication(Parsed *parsed, CreatePublicationStmt *statement);
+void classify_alter_publication(Parsed *parsed, AlterPublicationStmt *statement);
+void classify_setting_of_database(Parsed *parsed, AlterDatabaseSetStmt *statement);
+void classify_setting_of_role(Parsed *parsed, AlterRoleSetStmt *statement);
+void about_database(Parsed *parsed, const char *name);
+// Owner, comment or removal of one of them, if the object is such.
+void about_database_object(Parsed *parsed, ObjectType type, Node *object, DatabaseObjectCall::Part part);
 
 }  // namespace pagila_repl

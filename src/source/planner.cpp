@@ -48,7 +48,8 @@ std::vector<QualifiedName> targets_of(const Statement &what) {
 
 }  // namespace
 
-Planner::Planner(LoadPlan &plan, ShapeScope *scope) : plan_(plan), scope_(scope) {
+Planner::Planner(LoadPlan &plan, ShapeScope *scope, const DatabaseObjectKinds &kinds)
+    : plan_(plan), scope_(scope), database_objects_(kinds) {
   memory_ = AllocSetContextCreate(CurrentMemoryContext, "pagila_repl planner", ALLOCSET_DEFAULT_SIZES);
   // Empty schemas are part of a copy too.
   if (scope != nullptr) plan_.schemas.assign(scope->schemas().begin(), scope->schemas().end());
@@ -241,7 +242,7 @@ void Planner::take_statement(DumpItem &item, Place place) {
     what.schema = name.schema;
   }
   for (QualifiedName &name : what.more_targets) resolve(name);
-  if (is_left_out(what)) return;
+  if (take_database_object(what, text, place) || is_left_out(what)) return;
 
   switch (what.kind) {
     case Kind::copy:
@@ -284,6 +285,31 @@ void Planner::take_large_object(const Statement &what, const std::string &text, 
                 "Make the dump from a session or server where it is on.");
   large_objects_.take({what, is_call ? std::string() : text, place, session_.role(), false}, plan_.files.size() - 1,
                       item.begin, item.end);
+}
+
+bool Planner::take_database_object(const Statement &what, const std::string &text, const Place &place) {
+  using Part = DatabaseObjectCall::Part;
+  if (!database_objects_.wants(what)) return false;
+  if (what.database_object.kind != DatabaseObjectCall::Kind::publication) check_database(what.name);
+  if (what.database_object.part == Part::drop)
+    count("{statement|statements} that {takes|take} away what the run replaces passed over");
+  else
+    database_objects_.take({what, text, place, session_.role(), false},
+                           session_.present_path([this](const std::string &schema) { return exists(schema); }));
+  return true;
+}
+
+// What others have made would be published, or psql would have failed.
+void Planner::check_published() const {
+  for (const PlannedDatabaseObject &object : plan_.database_objects)
+    for (const PlannedDatabaseObject::Part &part : object.parts)
+      for (const QualifiedName &name : targets_of(part.statement.what))
+        if (name.name.empty() ? !is_replaced(name.schema) : !is_made(name))
+          throw Error("2BP01",
+                      "publication \"" + object.name + "\" is about " + described(name.schema, "", name.name) +
+                          ", which the dump does not create",
+                      {}, "Take it out of the file, or leave publications out of database_objects.")
+              .within(part.statement.place.text());
 }
 
 void Planner::take_shape(Statement what, const std::string &text, const Place &place) {
@@ -548,6 +574,8 @@ void Planner::finish() {
   }
   check_dropped();
   if (scope_ == nullptr) plan_.large_objects = large_objects_.finish();
+  plan_.database_objects = database_objects_.finish();
+  check_published();
   for (const auto &[what, times] : passed_over_) plan_.remarks.push_back(counted(times, what));
   // Of a server's copy the source says which have rows.
   if (scope_ == nullptr && !unpopulated_.empty())

@@ -11,6 +11,7 @@
 #include "pg/server.hpp"
 #include "source/dump_file.hpp"
 #include "source/dump_session.hpp"
+#include "source/planned_database_objects.hpp"
 #include "source/planned_large_objects.hpp"
 #include "source/shape_scope.hpp"
 
@@ -38,8 +39,8 @@ class BlockHash : public RowSink {
 class Planner {
  public:
   // Of dump files without a scope; with one, of the shape of a server: without rows, and nothing is planned of what is
-  // out of scope. Needs a transaction. Plan and scope must outlive the planner.
-  explicit Planner(LoadPlan &plan, ShapeScope *scope = nullptr);
+  // out of scope. `kinds`: of what belongs to the database that is planned, of dump files. Needs a transaction. Plan and scope must outlive the planner.
+  explicit Planner(LoadPlan &plan, ShapeScope *scope = nullptr, const DatabaseObjectKinds &kinds = {});
 
   // Begins the next input: a file (the last of plan.files), which must outlive the planner, or something else by its name.
   void begin(const DumpFile &file);
@@ -85,6 +86,8 @@ class Planner {
   std::string to_server_name(const std::string &name) const;
   bool is_left_out(const Statement &what);
   void take_large_object(const Statement &what, const std::string &text, const DumpItem &item, const Place &place);
+  bool take_database_object(const Statement &what, const std::string &text, const Place &place);
+  void check_published() const;
   void use_schema(const std::string &schema);
   void hide_until_here(const std::string &schema);
   bool is_replaced(const std::string &schema) const;
@@ -109,6 +112,7 @@ class Planner {
   std::map<std::string, int> passed_over_;
   BlockHash block_hash_;
   LargeObjectPlanner large_objects_;
+  DatabaseObjectPlanner database_objects_;
   MemoryContext memory_;  // ends with the transaction
 };
 

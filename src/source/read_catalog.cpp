@@ -149,7 +149,7 @@ std::vector<SourceTable> read_tables(Connection &source, const Wanted &wanted, W
   return tables;
 }
 
-SourceCatalog read(Connection &source, const Selection &selection) {
+SourceCatalog read(Connection &source, const Selection &selection, const DatabaseObjectKinds &kinds) {
   SourceCatalog catalog = read_database(source);
   Wanted wanted = find_wanted(source, selection);
   catalog.everything = selection.everything();
@@ -176,7 +176,7 @@ SourceCatalog read(Connection &source, const Selection &selection) {
   catalog.signature = optional_text_in(only_row(query(kSignature)), 0);
   catalog.large_objects = static_cast<uint64_t>(
       number_in(only_row(source.query("SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata")), 0));
-  catalog.remarks = left_out_of_any_run(source, wanted);
+  catalog.remarks = left_out_of_any_run(source, wanted, kinds);
   catalog.remarks.insert(catalog.remarks.end(), casts.left_out.begin(), casts.left_out.end());
   catalog.findings = what_cannot_be_copied(source, catalog);
   return catalog;
@@ -196,9 +196,9 @@ SELECT name, reset_val FROM pg_catalog.pg_settings
   return settings;
 }
 
-SourceCatalog read_catalog(Connection &source, const Selection &selection) {
+SourceCatalog read_catalog(Connection &source, const Selection &selection, const DatabaseObjectKinds &kinds) {
   // To know the size of a table takes a lock.
-  return within_lock_timeout(source, [&] { return read(source, selection); });
+  return within_lock_timeout(source, [&] { return read(source, selection, kinds); });
 }
 
 }  // namespace pagila_repl

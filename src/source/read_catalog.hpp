@@ -15,7 +15,8 @@ namespace pagila_repl {
 // What the selection wants of the source, as the connection's transaction sees it. Throws 42P01, 3F000 (a pattern that
 // matches nothing), 42601 (a pattern that is none), 2BP01 (something wanted depends on what is left out; all such pairs
 // listed), 55P03. Works in a transaction here and outside.
-SourceCatalog read_catalog(Connection &source, const Selection &selection);
+// `kinds`: of what belongs to the database as a whole that is not left out.
+SourceCatalog read_catalog(Connection &source, const Selection &selection, const DatabaseObjectKinds &kinds);
 
 // Locks the wanted tables ACCESS SHARE, before the transaction has a snapshot (LOCK TABLE takes none). Throws 55P03.
 void lock_tables(Connection &source, const SourceCatalog &catalog);

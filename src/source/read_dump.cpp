@@ -103,14 +103,14 @@ class CheckedStatements : public ByteSource {
 
 }  // namespace
 
-Dump read_dump(const std::vector<std::string> &paths, bool strict) {
+Dump read_dump(const std::vector<std::string> &paths, bool strict, const DatabaseObjectKinds &kinds) {
   Dump dump;
   for (const std::string &path : paths) dump.files.push_back(std::make_unique<DumpFile>(path));
   if (dump.files.size() == 2 && dump.files[0]->is_same_file_as(*dump.files[1]))
     throw Error("22023", "schema_file and data_file are the same file",
                 "\"" + paths[0] + "\" and \"" + paths[1] + "\" lead to the same file.",
                 "Give a combined dump as schema_file alone.");
-  Planner planner(dump.plan);
+  Planner planner(dump.plan, nullptr, kinds);
   for (const auto &file : dump.files) read_file(*file, strict, planner, dump.plan);
   planner.finish();
   return dump;

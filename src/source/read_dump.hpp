@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/database_object_kinds.hpp"
 #include "core/load_plan.hpp"
 #include "source/dump_file.hpp"
 
@@ -15,8 +16,8 @@ struct Dump {
 };
 
 // Opens the files (one or two) and reads them to the end. `strict`: a pg_dump file without its closing comment is an
-// error, else a warning. Needs a transaction. Throws Error with the file and line in its context.
-Dump read_dump(const std::vector<std::string> &paths, bool strict);
+// error, else a warning. `kinds`: of what belongs to the database that is planned. Needs a transaction. Throws Error with the file and line in its context.
+Dump read_dump(const std::vector<std::string> &paths, bool strict, const DatabaseObjectKinds &kinds);
 
 // The rows of a planned block for the second pass, or the INSERT statements as they are; throws 55000 at the end if they are
 // not what the first pass saw. The dump must outlive the source.

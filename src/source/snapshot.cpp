@@ -27,7 +27,7 @@ bool can_export_snapshot(const SourceCatalog &catalog) {
 
 SourceCatalog look(Connection &source, const Selection &selection, const RunOptions &options) {
   source.execute(kBegin);
-  SourceCatalog catalog = read_catalog(source, selection);
+  SourceCatalog catalog = read_catalog(source, selection, options.database_objects);
   in_transaction([&] { check_findings(preflight(source, catalog, options)); });
   source.execute("ROLLBACK");
   return catalog;
@@ -63,7 +63,7 @@ Snapshot snapshot_of(const SourceServer &server, const Selection &selection, con
     PR_FAULT("snapshot");
     source.execute(kBegin);
     bool are_all_there = lock_what_was_seen(source, before);
-    if (are_all_there) snapshot.catalog = read_catalog(source, selection);
+    if (are_all_there) snapshot.catalog = read_catalog(source, selection, options.database_objects);
     if (are_all_there && snapshot.catalog.signature == before.signature) {
       if (!can_export_snapshot(snapshot.catalog)) return snapshot;
       snapshot.id = source.query_value("SELECT pg_catalog.pg_export_snapshot()").value_or("");

@@ -136,12 +136,12 @@ void classify_extension(Parsed *parsed, CreateExtensionStmt *statement) {
 }
 
 void classify_owner(Parsed *parsed, AlterOwnerStmt *statement) {
+  add_role(parsed, statement->newowner);
   if (is_left_out(statement->objectType)) {
     parsed->kind = Statement::Kind::left_out;
-    return;
+    return about_database_object(parsed, statement->objectType, statement->object, DatabaseObjectCall::Part::owner);
   }
   parsed->kind = Statement::Kind::owner;
-  add_role(parsed, statement->newowner);
   if (statement->objectType == OBJECT_LARGEOBJECT) return about_large_object(parsed, statement->object);
   if (is_global(statement->objectType)) {
     parsed->kind = Statement::Kind::left_out;
@@ -196,11 +196,6 @@ bool is_placeholder(ViewStmt *statement) {
     if (!IsA(constant, A_Const) || text_of_constant(castNode(A_Const, constant)) != nullptr) return false;
   }
   return true;
-}
-
-void about_database(Parsed *parsed, const char *name) {
-  parsed->kind = Statement::Kind::database;
-  parsed->name = name;
 }
 
 void global(Parsed *parsed, const char *kind, const char *name) {
@@ -293,6 +288,7 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CommentStmt: {
       auto *statement = castNode(CommentStmt, node);
       if (statement->objtype == OBJECT_LARGEOBJECT) return about_large_object(parsed, statement->object);
+      about_database_object(parsed, statement->objtype, statement->object, DatabaseObjectCall::Part::change);
       return classify_comment(parsed, statement->objtype, statement->object);
     }
     case T_SecLabelStmt: {
@@ -316,8 +312,8 @@ void classify_node(Parsed *parsed, Node *node) {
       return global(parsed, "user mapping", castNode(CreateUserMappingStmt, node)->servername);
     case T_CreatePLangStmt: return global(parsed, "language", castNode(CreatePLangStmt, node)->plname);
     case T_CreateAmStmt: return global(parsed, "access method", castNode(CreateAmStmt, node)->amname);
-    case T_CreatePublicationStmt:
-    case T_AlterPublicationStmt:
+    case T_CreatePublicationStmt: return classify_create_publication(parsed, castNode(CreatePublicationStmt, node));
+    case T_AlterPublicationStmt: return classify_alter_publication(parsed, castNode(AlterPublicationStmt, node));
     case T_CreateSubscriptionStmt:
     case T_AlterSubscriptionStmt:
     case T_DropSubscriptionStmt:
@@ -327,7 +323,8 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CreatedbStmt: return about_database(parsed, castNode(CreatedbStmt, node)->dbname);
     case T_DropdbStmt: return about_database(parsed, castNode(DropdbStmt, node)->dbname);
     case T_AlterDatabaseStmt: return about_database(parsed, castNode(AlterDatabaseStmt, node)->dbname);
-    case T_AlterDatabaseSetStmt: return about_database(parsed, castNode(AlterDatabaseSetStmt, node)->dbname);
+    case T_AlterDatabaseSetStmt: return classify_setting_of_database(parsed, castNode(AlterDatabaseSetStmt, node));
+    case T_AlterRoleSetStmt: return classify_setting_of_role(parsed, castNode(AlterRoleSetStmt, node));
 
     case T_DropStmt: return classify_drop(parsed, castNode(DropStmt, node));
     case T_DropUserMappingStmt:
@@ -448,6 +445,8 @@ Statement classify(const std::string &text, bool is_dump) {
   statement.sequence_value = parsed.sequence_value;
   statement.sequence_called = parsed.sequence_called;
   statement.large_object = {parsed.lo_function, parsed.lo_oid, text_or_empty(parsed.lo_data)};
+  statement.database_object = {parsed.do_kind, parsed.do_part, text_or_empty(parsed.do_name),
+                               text_or_empty(parsed.do_role), parsed.do_needs_superuser};
   return statement;
 }
 

@@ -106,7 +106,7 @@ void classify_drop(Parsed *parsed, DropStmt *statement) {
   ObjectType type = statement->removeType;
   if (is_left_out(type)) {
     parsed->kind = Statement::Kind::left_out;
-    return;
+    return about_database_object(parsed, type, (Node *)linitial(statement->objects), DatabaseObjectCall::Part::drop);
   }
   parsed->kind = Statement::Kind::drop;
   parsed->removes = !is_global(type) && type != OBJECT_EXTENSION;

@@ -23,6 +23,7 @@
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "target/concurrent_changes.hpp"
+#include "target/database_objects.hpp"
 #include "target/decoding.hpp"
 #include "target/disk_reserve.hpp"
 #include "target/extension_parts.hpp"
@@ -113,7 +114,9 @@ std::map<std::string, std::vector<std::string>> definitions_to_replace(const Sta
 LastLook look(const Stage &stage, const RunOptions &options) {
   LastLook look;
   look.moment = remember_moment();
+  if (stage.database_objects) hold_database_objects(*stage.database_objects);
   look.drift = find_drift(names_of(stage), stage.carried);
+  if (stage.database_objects) find_database_object_drift(*stage.database_objects, look.drift);
   check_drift(look.drift, options);
   look.dropped = parts_to_drop(stage, look.drift);
   look.definitions = definitions_to_replace(stage, look.dropped);
@@ -285,6 +288,7 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   put_in_place(parts);
   as_extension_owner([&] { record_parts(parts, std::to_string(record.id())); });
   members += run_later_statements(stage);
+  if (stage.database_objects) members += make_database_objects(*stage.database_objects, options, record.id());
   // What is replaced has no say any more in what becomes of rows elsewhere.
   switch_off_keys_out_of(stage.live_oids());
   check_swapped(stage);

@@ -11,6 +11,7 @@
 #include "core/run_options.hpp"
 #include "pg/server.hpp"
 #include "target/carried_types.hpp"
+#include "target/database_object_work.hpp"
 #include "target/database_parts.hpp"
 #include "target/large_object_work.hpp"
 #include "target/member_rows.hpp"
@@ -49,20 +50,21 @@ struct Stage {
   std::vector<StagedSchema> vanished;  // live copies of what the source has no more; nothing takes their place
   std::vector<Stripped> stripped;      // what is to be built again once the rows are in
   std::vector<CarriedType> carried;
-  MemberRows members;                    // rows for tables of extensions, which stay
-  std::vector<LaterStatement> later;     // about objects that stay: run when the copy is published
-  std::vector<Oid> secured;              // tables whose row-level security is off until the copy is complete
-  std::vector<FilteredView> filtered;    // materialized views that their owners would fill through it
-  DatabaseParts live_database_parts;     // set aside while the stage has its real names
-  DatabaseParts database_parts;          // of the stage; in place only then, and once it is published
-  std::vector<std::string> remarks;      // what was skipped
-  bool skips_objects = false;            // that cannot be made
-  std::vector<SkippedObject> skipped;    // those
+  MemberRows members;                            // rows for tables of extensions, which stay
+  std::vector<LaterStatement> later;             // about objects that stay: run when the copy is published
+  std::vector<Oid> secured;                      // tables whose row-level security is off until the copy is complete
+  std::vector<FilteredView> filtered;            // materialized views that their owners would fill through it
+  DatabaseParts live_database_parts;             // set aside while the stage has its real names
+  DatabaseParts database_parts;                  // of the stage; in place only then, and once it is published
+  std::vector<std::string> remarks;              // what was skipped
+  bool skips_objects = false;                    // that cannot be made
+  std::vector<SkippedObject> skipped;            // those
   std::optional<LargeObjectWork> large_objects;  // to be written when the copy is published
-  std::vector<ResolvedObject> resolved;  // what the definitions refer to, before anything was stripped
-  std::vector<std::string> objects;      // what the schemas hold once stripped, by catalog and OID, sorted
-  std::vector<std::string> parts;        // what that consists of, likewise: columns, defaults, policies and so on
-  std::vector<NotedRows> noted_rows;     // of its tables, if any refers to a table elsewhere
+  std::optional<DatabaseObjectWork> database_objects;  // likewise
+  std::vector<ResolvedObject> resolved;                // what the definitions refer to, before anything was stripped
+  std::vector<std::string> objects;   // what the schemas hold once stripped, by catalog and OID, sorted
+  std::vector<std::string> parts;     // what that consists of, likewise: columns, defaults, policies and so on
+  std::vector<NotedRows> noted_rows;  // of its tables, if any refers to a table elsewhere
   // Code of the dump runs while rows go in and indexes are built (a function in a CHECK constraint, a generated column,
   // an index), and may name objects as they will be seen; or rows do, such as those of a regclass column; or the stage has
   // parts that can be in place only under real names.

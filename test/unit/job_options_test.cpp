@@ -84,11 +84,25 @@ TEST(JobOptions, AreNotThereWhenNull) {
   EXPECT_EQ(refusal<ReplicateRequest>(null("wrokers")).sqlstate, "22023");
 }
 
+TEST(JobOptions, NameObjectsOfTheDatabase) {
+  JobOption words{"database_objects", {"array", "[...]"}, {{"string", "settings"}}};
+  LoadRequest request;
+  apply_options({words}, request);
+  EXPECT_TRUE(request.database_objects.settings);
+  EXPECT_FALSE(request.database_objects.publications);
+  words.elements.clear();
+  apply_options({words}, request);
+  EXPECT_FALSE(request.database_objects.any());
+  words.elements = {{"string", "Settings"}};
+  EXPECT_EQ(refusal<LoadRequest>(words).hint, "It is an array of any of \"publications\" and \"settings\".");
+  EXPECT_EQ(refusal<LoadRequest>(text("database_objects", "settings")).hint, "It is an array of strings.");
+}
+
 TEST(JobOptions, AreKnown) {
   EXPECT_EQ(refusal<LoadRequest>(text("verfy", "counts")).hint, "Perhaps you meant \"verify\".");
   EXPECT_EQ(refusal<LoadRequest>(text("colour", "red")).hint,
             "Options are: force, verify, on_modified, on_unmanaged, on_dependents, owners, strict, on_other_source, "
-            "on_object_error, large_objects.");
+            "on_object_error, large_objects, database_objects.");
   EXPECT_EQ(refusal<LoadRequest>(number("workers", "2")).hint, "It is one of replications.");
   EXPECT_EQ(refusal<ReplicateRequest>(boolean("strict", true)).hint, "It is one of loads.");
   EXPECT_EQ(refusal<ReplicateRequest>(boolean("wait", true)).hint, "Nobody waits for the runs of a job. Leave it out.");

@@ -1,0 +1,56 @@
+// Looks at objects of the database before a run begins its work.
+
+#include "run/database_object_findings.hpp"
+
+#include "core/counted.hpp"
+#include "source/findings.hpp"
+#include "source/preflight.hpp"
+#include "source/read_database_objects.hpp"
+
+namespace pagila_repl {
+
+namespace {
+
+constexpr char kCheck[] = "object of the database";
+
+std::vector<Finding> findings_of(const std::vector<Error> &errors) {
+  Findings found;
+  for (const Error &error : errors) found.error(kCheck, error.sqlstate, error.message, error.hint);
+  return found.take();
+}
+
+}  // namespace
+
+DatabaseObjectWork wanted_database_objects(const std::vector<PlannedDatabaseObject> &objects,
+                                           const DatabaseObjectKinds &kinds, const std::vector<std::string> &schemas,
+                                           Drift &drift) {
+  std::vector<Error> errors;
+  DatabaseObjectWork work = plan_database_objects(objects, kinds, schemas, errors);
+  check_findings(findings_of(errors));
+  find_database_object_drift(work, drift);
+  return work;
+}
+
+std::vector<Finding> look_at_database_objects(Connection &source, const SourceCatalog &catalog,
+                                              const DatabaseObjectKinds &kinds, std::vector<std::string> &remarks) {
+  if (!kinds.any()) return {};
+  SourceDatabaseObjects read = read_database_objects(source, catalog, kinds);
+  Findings found;
+  std::vector<Error> errors;
+  DatabaseObjectWork work = plan_database_objects(read.objects, kinds, catalog.schemas, errors);
+  found.add(read.findings);
+  found.add(findings_of(errors));
+  Drift drift;
+  find_database_object_drift(work, drift);
+  for (const std::string &what : drift.modified)
+    found.error(kCheck, "55000", what + " since the last run",
+                "Give the run on_modified => 'overwrite' to lose this change, or leave it out of database_objects.");
+  for (const std::string &what : drift.unmanaged)
+    found.error(kCheck, "2BP01", what + " is here, and no run has made it",
+                "Give the run on_unmanaged => 'drop' to lose it, or leave it out of database_objects.");
+  found.else_ok(kCheck, counted(work.wanted.size(), "{object|objects} of the database can be copied"));
+  for (const auto *more : {&read.remarks, &work.remarks}) remarks.insert(remarks.end(), more->begin(), more->end());
+  return found.take();
+}
+
+}  // namespace pagila_repl

@@ -1,0 +1,30 @@
+// Publications, settings and the comment of the database that are part of a copy. They are in no schema, and publications name
+// tables that a copy replaces, so they are made in the transaction that publishes the copy, after the schemas have changed places.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/run_options.hpp"
+#include "target/database_object_work.hpp"
+#include "target/manifest.hpp"
+
+namespace pagila_repl {
+
+// The work of a run. Settings of roles that do not exist here are left out. Finds the values that settings get by setting them
+// in a subtransaction that is undone. `errors` takes what cannot be done as the session's role. Needs a transaction.
+DatabaseObjectWork plan_database_objects(const std::vector<PlannedDatabaseObject> &objects,
+                                         const DatabaseObjectKinds &kinds, const std::vector<std::string> &schemas,
+                                         std::vector<Error> &errors);
+
+// Adds what others have changed of what runs made, and what no run made and is in the way, and removes from the dependents what
+// goes with an object that the run makes again. Needs a transaction.
+void find_database_object_drift(const DatabaseObjectWork &work, Drift &drift);
+
+// Keeps others from changing what find_database_object_drift looks at, until the (sub)transaction ends.
+void hold_database_objects(const DatabaseObjectWork &work);
+// Makes what is wanted and takes away what earlier runs made and is not. As the session's role. Returns remarks, each with "; "
+// before it. Part of publishing.
+std::string make_database_objects(const DatabaseObjectWork &work, const RunOptions &options, int64_t run_id);
+
+}  // namespace pagila_repl
