@@ -138,11 +138,11 @@ $node->safe_psql('pagila', q{
     is_deeply([ sqlstates($node, [ 'CREATE SCHEMA pagila_repl' ], %db, as('ann')) ], ['00000'], 'anyone may make a schema');
     is((sqlstates($node, ['CREATE EXTENSION pagila_repl'], %db))[0], '42P06', 'a schema of that name is in the way');
     $node->safe_psql('prepared', q{DROP SCHEMA pagila_repl;
-        CREATE FUNCTION pg_catalog.pagila_load(text, text, boolean, boolean, text, text, text, text, text, boolean, text, text, boolean)
+        CREATE FUNCTION pg_catalog.pagila_load(text, text, boolean, boolean, text, text, text, text, text, boolean, text, text, boolean, text[])
         RETURNS text LANGUAGE sql AS $$ SELECT 'trap' $$});
     is((sqlstates($node, ['CREATE EXTENSION pagila_repl'], %db))[0], '42723', 'a function of that name is in the way');
     $node->safe_psql('prepared',
-        'DROP FUNCTION pg_catalog.pagila_load(text, text, boolean, boolean, text, text, text, text, text, boolean, text, text, boolean)');
+        'DROP FUNCTION pg_catalog.pagila_load(text, text, boolean, boolean, text, text, text, text, text, boolean, text, text, boolean, text[])');
     is((sqlstates($node, ['CREATE EXTENSION pagila_repl'], %db))[0], '00000', 'without them it is created');
     $node->safe_psql('postgres', 'DROP DATABASE prepared');
 }
