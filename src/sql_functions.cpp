@@ -31,7 +31,7 @@ using namespace pagila_repl;
 
 // pagila_load(schema_file, data_file, force, wait, verify, on_modified, on_unmanaged, on_dependents, owners, strict,
 //             on_other_source, on_object_error, large_objects,
-//     database_objects)
+//                     database_objects)
 Datum pagila_load(PG_FUNCTION_ARGS) {
   check_operator("pagila_load");
   check_may_read_files();
@@ -46,7 +46,7 @@ Datum pagila_load(PG_FUNCTION_ARGS) {
 
 // pagila_replicate_from(server, workers, schemas, include, exclude, force, wait, verify, on_modified, on_unmanaged,
 //                       on_dependents, owners, foreign_keys, on_other_source, on_object_error, large_objects,
-//     database_objects)
+//                     database_objects)
 Datum pagila_replicate_from(PG_FUNCTION_ARGS) {
   check_operator("pagila_replicate_from");
   check_not_in_run("pagila_replicate_from");
@@ -61,7 +61,7 @@ Datum pagila_replicate_from(PG_FUNCTION_ARGS) {
 
 // pagila_replicate_to(server, source, workers, schemas, include, exclude, force, wait, verify, on_modified, on_unmanaged,
 //                     on_dependents, owners, foreign_keys, on_other_source, on_object_error, large_objects,
-//     database_objects)
+//                     database_objects)
 Datum pagila_replicate_to(PG_FUNCTION_ARGS) {
   check_operator("pagila_replicate_to");
   check_not_in_run("pagila_replicate_to");

@@ -114,7 +114,7 @@ void StringLiteral::read_escape(DumpInput &in, std::string &out) {
   append_copy_escaped(out, static_cast<char>(value & 0xFF));
 }
 
-// \uXXXX, \UXXXXXXXX, or two of them that are a surrogate pair.
+// \u and four hex digits, \U and eight, or two of them that are a surrogate pair.
 unsigned StringLiteral::read_code_point(DumpInput &in) {
   auto read_one = [&] {
     int digits = in.peek() == 'u' ? 4 : 8;

@@ -179,7 +179,7 @@ std::string joined(const std::vector<std::string> &remarks) {
 }
 
 void enter(RunRecord &record, Phase phase) {
-  malloc_trim(0);  // what the last phase has freed between its last pieces
+  malloc_trim(0);  // the last phase has freed memory between pieces that are still in use
   record.enter(phase);
   std::string activity = "pagila_" + record.kind() + ", run " + std::to_string(record.id()) + ": " + name_of(phase);
   const char *text = activity.c_str();

@@ -22,7 +22,7 @@ void record_database_objects(const DatabaseObjectWork &work, const std::set<Data
 
 // As messages name it.
 std::string described(const DatabaseObjectKey &key);
-// Ends of statements: "SET" and the like follow. Throws 42704 if its role is gone.
+// How a statement about it begins, before SET or RESET. Throws 42704 if its role is gone.
 std::string alter_settings_of(const DatabaseObjectKey &key);
 
 }  // namespace pagila_repl
