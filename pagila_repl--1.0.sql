@@ -217,7 +217,7 @@ COMMENT ON COLUMN pagila_repl.managed_large_object.definition IS 'owner, privile
 COMMENT ON COLUMN pagila_repl.managed_large_object.versions IS 'which transactions have written its rows: as long as they are the same, so are its bytes';
 
 CREATE TABLE pagila_repl.managed_database_object (
-  kind text NOT NULL CHECK (kind IN ('publication', 'setting', 'comment')),
+  kind text NOT NULL CHECK (kind IN ('publication', 'setting', 'comment', 'event trigger')),
   name text NOT NULL,
   roleid oid NOT NULL,
   run_id bigint NOT NULL,
@@ -225,12 +225,12 @@ CREATE TABLE pagila_repl.managed_database_object (
   definition text NOT NULL,
   PRIMARY KEY (kind, name, roleid)
 );
-COMMENT ON TABLE pagila_repl.managed_database_object IS 'publications, settings and the comment of the database that runs have made, as they were when published';
-COMMENT ON COLUMN pagila_repl.managed_database_object.kind IS 'publication, setting, or comment (of the database)';
-COMMENT ON COLUMN pagila_repl.managed_database_object.name IS 'name of the publication or setting; empty for the comment';
+COMMENT ON TABLE pagila_repl.managed_database_object IS 'publications, event triggers, settings and the comment of the database that runs have made, as they were when published';
+COMMENT ON COLUMN pagila_repl.managed_database_object.kind IS 'publication, event trigger, setting, or comment (of the database)';
+COMMENT ON COLUMN pagila_repl.managed_database_object.name IS 'name of the publication, event trigger or setting; empty for the comment';
 COMMENT ON COLUMN pagila_repl.managed_database_object.roleid IS 'the role that a setting is for, 0 for all';
 COMMENT ON COLUMN pagila_repl.managed_database_object.run_id IS 'the run that made it last';
-COMMENT ON COLUMN pagila_repl.managed_database_object.schemas IS 'schemas that a publication is about, or that were replaced with the object; a later run of one of them replaces it, too';
+COMMENT ON COLUMN pagila_repl.managed_database_object.schemas IS 'schemas that a publication is about, that the function of an event trigger is in, or that were replaced with the object; a later run of one of them replaces it, too';
 COMMENT ON COLUMN pagila_repl.managed_database_object.definition IS 'the object as it was made here';
 
 CREATE TABLE pagila_repl.member_row (

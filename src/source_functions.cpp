@@ -158,11 +158,12 @@ std::vector<Row> findings(Connection &source, const SourceCatalog &catalog, cons
   Findings found;
   found.add(preflight(source, catalog, {}));
   std::vector<std::string> left_out = catalog.remarks;
-  found.add(look_at_database_objects(source, catalog, kinds, left_out));
+  std::optional<DatabaseObjectWork> database_objects;
+  found.add(look_at_database_objects(source, catalog, kinds, left_out, database_objects));
   found.add(find_unconvertible_rows(source, catalog));
   CopyOrigin origin = origin_of(source, catalog);
   found.add(look_at_copies(origin, catalog));
-  found.add(look_at_target(source, catalog, selection, vanished_schemas(origin, catalog)));
+  found.add(look_at_target(source, catalog, selection, vanished_schemas(origin, catalog), database_objects));
   found.add(look_at_large_objects(source, catalog));
   for (const Finding &finding : found.take()) rows.push_back(row_of(finding));
   if (!catalog.everything && catalog.large_objects > 0)

@@ -14,7 +14,8 @@ struct Word {
 };
 
 constexpr Word kWords[] = {{"publications", &DatabaseObjectKinds::publications},
-                           {"settings", &DatabaseObjectKinds::settings}};
+                           {"settings", &DatabaseObjectKinds::settings},
+                           {"event_triggers", &DatabaseObjectKinds::event_triggers}};
 
 }  // namespace
 
@@ -25,7 +26,8 @@ DatabaseObjectKinds database_object_kinds(const std::vector<std::string> &words)
     for (const Word &known : kWords)
       if (word == known.word) kinds.*known.member = is_known = true;
     if (!is_known)
-      refuse_value("database_objects", word, "It is an array of any of \"publications\" and \"settings\".");
+      refuse_value("database_objects", word,
+                   "It is an array of any of \"publications\", \"settings\" and \"event_triggers\".");
   }
   return kinds;
 }

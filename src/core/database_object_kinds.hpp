@@ -9,7 +9,8 @@ namespace pagila_repl {
 struct DatabaseObjectKinds {
   bool publications = false;
   bool settings = false;  // ALTER DATABASE ... SET, ALTER ROLE ... IN DATABASE ... SET, and the comment
-  bool any() const { return publications || settings; }
+  bool event_triggers = false;
+  bool any() const { return publications || settings || event_triggers; }
 };
 
 // Throws 22023 for a word that is none.

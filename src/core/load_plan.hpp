@@ -24,12 +24,15 @@ struct LargeObjectCall {
 
 // Of what belongs to the database as a whole, what a statement is about. `role`: that a setting is for, empty for all.
 struct DatabaseObjectCall {
-  enum class Kind { none, publication, setting, comment };
+  // Event triggers last, since they are made last: until then none of them can fire.
+  enum class Kind { none, publication, setting, comment, event_trigger };
   enum class Part { create, owner, change, drop };
   Kind kind = Kind::none;
   Part part = Part::change;
   std::string name, role;
-  bool needs_superuser = false;  // a publication of all tables, or of those of a schema
+  bool needs_superuser = false;  // as a publication of all tables, or of those of a schema, does
+  std::string event;             // of an event trigger that is created
+  std::vector<std::string> tags;
 };
 
 // A statement as the server's parser sees it.

@@ -14,7 +14,9 @@ void pack(Packer &out, const RunOptions &options) {
       .put(options.refuse_old_libpq)
       .put(options.extension_rows);
   out.put_number(options.large_objects ? *options.large_objects : -1);
-  out.put(options.database_objects.publications).put(options.database_objects.settings);
+  out.put(options.database_objects.publications)
+      .put(options.database_objects.settings)
+      .put(options.database_objects.event_triggers);
   out.put_number(options.swap_budget_ms);
   out.put_number(options.run_timeout_ms)
       .put(options.pg_dump)
@@ -32,6 +34,7 @@ void unpack(Unpacker &in, RunOptions &options) {
   if (large_objects >= 0) options.large_objects = large_objects == 1;
   options.database_objects.publications = in.flag();
   options.database_objects.settings = in.flag();
+  options.database_objects.event_triggers = in.flag();
   options.swap_budget_ms = static_cast<int>(in.number());
   options.run_timeout_ms = static_cast<int>(in.number());
   options.pg_dump = in.text();

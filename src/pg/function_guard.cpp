@@ -46,6 +46,7 @@ const Guard *guard = nullptr;
 
 int admitted_statements = 0;
 int event_triggers_running = 0;
+bool (*is_event_trigger_still)(Oid function) = nullptr;
 
 bool read_guard(char **value, void **extra, GucSource) {
   // As many OIDs as the text could hold.
@@ -87,8 +88,11 @@ bool needs(Oid oid) {
 // What is kept with a function that is called.
 struct Called {
   Oid role;       // as which it was called last
+  bool is_still;  // does nothing
   Datum of_next;  // what the hook before ours keeps
 };
+
+Datum do_nothing(FunctionCallInfo) { return Datum{0}; }
 
 // A function in SQL keeps its plans for as long as the expression does that calls it. Made for one role, they were not looked
 // at for another.
@@ -109,8 +113,16 @@ void call(FmgrHookEventType event, FmgrInfo *info, Datum *argument) {
     called = (Called *)MemoryContextAllocZero(info->fn_mcxt, sizeof(Called));
     *argument = PointerGetDatum(called);
   }
+  if (called->is_still) return;
   FoundFunction function;
   if (guard_is_on() && find_function(info->fn_oid, &function)) {
+    if (event == FHET_START && function.is_event_trigger && is_event_trigger_still != nullptr &&
+        is_event_trigger_still(info->fn_oid)) {
+      // An event trigger is looked up anew for each event.
+      called->is_still = true;
+      info->fn_addr = do_nothing;
+      return;
+    }
     if (is_superusers_event_trigger(function)) event_triggers_running += event == FHET_START ? 1 : -1;
     if (event == FHET_START) check_call(info->fn_oid, function);
     if (event == FHET_START && function.is_sql) forget_plans_of_others(info, called);
@@ -205,6 +217,8 @@ void trust_functions_in(const std::vector<std::string> &schema_oids) {
   const char *value = text.c_str();
   guarded([value] { SetConfigOption(kSetting, value, PGC_SUSET, PGC_S_OVERRIDE); });
 }
+
+void leave_event_triggers_still(bool (*is_still)(Oid function)) { is_event_trigger_still = is_still; }
 
 void admit_statements(int count) { admitted_statements = count; }
 

@@ -24,6 +24,10 @@ void guard_functions_for_now();
 // Functions made in these schemas, which nobody else can reach, may be called as any role. Members of extensions are no such.
 void trust_functions_in(const std::vector<std::string> &schema_oids);
 
+// Of a function of an event trigger: true to do nothing instead of calling it. Asked, within a transaction and under the
+// guard, at each call; may raise an error. Server code.
+void leave_event_triggers_still(bool (*is_still)(Oid function));
+
 // For query_guard, which looks at what is evaluated but is no function of others.
 struct FoundFunction {
   Oid owner, schema;

@@ -3,6 +3,7 @@
 #include "run/database_object_findings.hpp"
 
 #include "core/counted.hpp"
+#include "pg/spi.hpp"
 #include "source/findings.hpp"
 #include "source/preflight.hpp"
 #include "source/read_database_objects.hpp"
@@ -32,12 +33,19 @@ DatabaseObjectWork wanted_database_objects(const std::vector<PlannedDatabaseObje
 }
 
 std::vector<Finding> look_at_database_objects(Connection &source, const SourceCatalog &catalog,
-                                              const DatabaseObjectKinds &kinds, std::vector<std::string> &remarks) {
+                                              const DatabaseObjectKinds &kinds, std::vector<std::string> &remarks,
+                                              std::optional<DatabaseObjectWork> &planned) {
   if (!kinds.any()) return {};
-  SourceDatabaseObjects read = read_database_objects(source, catalog, kinds);
   Findings found;
+  if (kinds.settings && query_value("SELECT pg_catalog.current_setting('transaction_read_only')") == "on") {
+    found.warning(kCheck, "objects of the database cannot be looked at in a read-only transaction",
+                  "Settings are tried, and taken back. Call it in a transaction that may write.");
+    return found.take();
+  }
+  const SourceDatabaseObjects read = read_database_objects(source, catalog, kinds);
   std::vector<Error> errors;
-  DatabaseObjectWork work = plan_database_objects(read.objects, kinds, catalog.schemas, errors);
+  planned = plan_database_objects(read.objects, kinds, catalog.schemas, errors);
+  const DatabaseObjectWork &work = *planned;
   found.add(read.findings);
   found.add(findings_of(errors));
   Drift drift;

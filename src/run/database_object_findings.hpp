@@ -1,6 +1,7 @@
 // Whether objects of the database can be made here, and what would be lost by it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ DatabaseObjectWork wanted_database_objects(const std::vector<PlannedDatabaseObje
                                            const DatabaseObjectKinds &kinds, const std::vector<std::string> &schemas,
                                            Drift &drift);
 
-// For pagila_check: what a run would be refused for. `remarks` takes what it would leave out.
+// For pagila_check: what a run would be refused for, and its work, if it can be known. `remarks` takes what it would leave out.
 std::vector<Finding> look_at_database_objects(Connection &source, const SourceCatalog &catalog,
-                                              const DatabaseObjectKinds &kinds, std::vector<std::string> &remarks);
+                                              const DatabaseObjectKinds &kinds, std::vector<std::string> &remarks,
+                                              std::optional<DatabaseObjectWork> &work);
 
 }  // namespace pagila_repl

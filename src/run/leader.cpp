@@ -19,6 +19,7 @@
 #include "run/replicate.hpp"
 #include "run/replicate_to.hpp"
 #include "run/run.hpp"
+#include "target/still_event_triggers.hpp"
 #include "target/target_lock.hpp"
 
 extern "C" {
@@ -167,6 +168,7 @@ void pagila_repl_leader_main(Datum segment_handle) {
   release_locks_at_exit();
   Size size = caller.shared->request_size;
   guard_functions();
+  keep_event_triggers_of_runs_still();
   entry([&] { run(caller.shared->kind, {caller.request, size}); });
 }
 
@@ -180,5 +182,6 @@ void pagila_repl_job_main(Datum) {
   BackgroundWorkerInitializeConnectionByOid(order.run.database, order.run.owner, 0);
   release_locks_at_exit();
   guard_functions();
+  keep_event_triggers_of_runs_still();
   entry([&] { run_job(order); });
 }

@@ -193,7 +193,10 @@ void load(const LoadRequest &request, RunRecord &record) {
                             [&](const PlannedRows &rows, RowsAs form) { return open_rows(dump, rows, form); });
   stage.large_objects = std::move(large_objects);
   stage.database_objects = std::move(database_objects);
-  in_transaction([&] { record_skipped(stage, record); });
+  in_transaction([&] {
+    check_event_trigger_functions(stage);
+    record_skipped(stage, record);
+  });
   std::vector<ShapeStatement>().swap(dump.plan.shape);  // done, and with many tables the largest part of the plan
   for (const std::string &remark : remarks_on(others, {})) stage.remarks.push_back(remark);
   try {

@@ -354,12 +354,15 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   source.plan.resolved = read_resolved_names(*source.snapshot.holder, source.catalog());
   Stage stage = stage_shape(source.plan, request, carried, removed, record.id(),
                             [](const PlannedRows &rows, RowsAs) { return std::make_unique<TextSource>(rows.text); });
-  in_transaction([&] { record_skipped(stage, record); });
   // Done, and with many tables the largest parts of the plan.
   std::vector<ShapeStatement>().swap(source.plan.shape);
   std::vector<ResolvedObject>().swap(source.plan.resolved.objects);
   stage.large_objects = std::move(large_objects);
   stage.database_objects = std::move(database_objects);
+  in_transaction([&] {
+    check_event_trigger_functions(stage);
+    record_skipped(stage, record);
+  });
   for (const std::string &remark : remarks_on(others, removed)) stage.remarks.push_back(remark);
   std::vector<std::string> remarks = libpq_remarks();
   try {

@@ -25,6 +25,7 @@
 #include "target/decoding.hpp"
 #include "target/history.hpp"
 #include "target/leftovers.hpp"
+#include "target/still_event_triggers.hpp"
 #include "target/target_lock.hpp"
 
 extern "C" {
@@ -290,6 +291,7 @@ void pagila_repl_scheduler_main(Datum argument) {
   on_shmem_exit(give_up_start_at_exit, 0);
   BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
   guard_functions();
+  keep_event_triggers_of_runs_still();
   // Others wait for their turn.
   limit_run(kMostMs);
   entry([&] {

@@ -72,7 +72,8 @@ void tell(Findings &found, const std::vector<std::string> &objects, const std::s
 
 std::string hint_on_dependents(const Drift &drift) {
   auto kept = std::count(drift.drops.begin(), drift.drops.end(), "");
-  if (kept == 0) return "Drop them first, or give the run on_dependents => 'drop' to lose them.";
+  if (kept == 0)
+    return "Drop them first, or give the run on_dependents => 'drop' to lose them." + hint_on_objects_of_runs(drift);
   return "Drop or change them first; a run cannot drop " + std::to_string(kept) + " of them.";
 }
 
@@ -106,7 +107,8 @@ void look_at_default_privileges(const std::vector<std::string> &schemas, Finding
 }  // namespace
 
 std::vector<Finding> look_at_target(Connection &source, const SourceCatalog &catalog, const Selection &selection,
-                                    const std::vector<std::string> &vanished) {
+                                    const std::vector<std::string> &vanished,
+                                    const std::optional<DatabaseObjectWork> &database_objects) {
   std::vector<std::string> all = catalog.schemas;
   all.insert(all.end(), vanished.begin(), vanished.end());
   std::vector<std::string> schemas = own_schemas(all);
@@ -123,6 +125,7 @@ std::vector<Finding> look_at_target(Connection &source, const SourceCatalog &cat
       set_local("lock_timeout", kPatience);
       drift = find_drift(schemas);
       leave_out_dependents_of_carried(source, catalog, selection, schemas, drift);
+      if (database_objects) leave_out_own_dependents(*database_objects, drift);
       guarded([settings] { AtEOXact_GUC(false, settings); });
     });
     tell_drift(drift, found);

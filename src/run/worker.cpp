@@ -22,6 +22,7 @@
 #include "target/rebuild.hpp"
 #include "target/row_checks.hpp"
 #include "target/skipped_objects.hpp"
+#include "target/still_event_triggers.hpp"
 
 extern "C" {
 #include <signal.h>
@@ -363,6 +364,7 @@ void pagila_repl_worker_main(Datum segment_handle) {
   LWLockRegisterTranche(shared.work->tranche, "pagila_repl");
   BackgroundWorkerInitializeConnectionByOid(shared.work->database, shared.work->owner, 0);
   guard_functions();
+  keep_event_triggers_of_runs_still();
   entry([slot] {
     try {
       in_transaction([] {

@@ -36,7 +36,8 @@ SELECT 'subscription', 'subscriptions', subname FROM pg_catalog.pg_subscription
  WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 UNION ALL
 SELECT 'event trigger', 'event triggers', e.evtname FROM pg_catalog.pg_event_trigger e
- WHERE NOT EXISTS (SELECT FROM member m
+ WHERE NOT $6::pg_catalog.bool
+   AND NOT EXISTS (SELECT FROM member m
                     WHERE m.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND m.objid = e.oid)
 UNION ALL
 SELECT 'foreign-data wrapper', 'foreign-data wrappers', w.fdwname FROM pg_catalog.pg_foreign_data_wrapper w
@@ -131,7 +132,7 @@ std::vector<std::string> left_out_of_any_run(Connection &source, const Wanted &w
                                              const DatabaseObjectKinds &kinds) {
   std::vector<std::string> remarks, names;
   std::vector<Value> parameters = parameters_for(wanted);
-  for (bool is_asked_for : {kinds.publications, kinds.settings})
+  for (bool is_asked_for : {kinds.publications, kinds.settings, kinds.event_triggers})
     parameters.emplace_back(is_asked_for ? "true" : "false");
   std::vector<Row> rows = source.query(std::string(kWantedRelations) + kLeftOut, parameters);
   for (size_t i = 0; i < rows.size(); i++) {

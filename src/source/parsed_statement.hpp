@@ -32,6 +32,8 @@ struct Parsed {
   DatabaseObjectCall::Part do_part;
   const char *do_name, *do_role;
   bool do_needs_superuser;
+  const char *do_event;
+  List *do_tags;  // char *
 };
 
 // Refuses the statement. `location`: where in its text what is refused stands, -1 if it is all of it.
@@ -75,9 +77,11 @@ void classify_drop(Parsed *parsed, DropStmt *statement);
 bool classify_large_object_query(Parsed *parsed, SelectStmt *statement);
 void classify_large_object_call(Parsed *parsed, FuncCall *call);
 void about_large_object(Parsed *parsed, Node *number);
-// Statements about publications, settings of a database and its comment.
+// Statements about publications, event triggers, settings of a database and its comment.
 void classify_create_publication(Parsed *parsed, CreatePublicationStmt *statement);
 void classify_alter_publication(Parsed *parsed, AlterPublicationStmt *statement);
+void classify_create_event_trigger(Parsed *parsed, CreateEventTrigStmt *statement);
+void classify_alter_event_trigger(Parsed *parsed, AlterEventTrigStmt *statement);
 void classify_setting_of_database(Parsed *parsed, AlterDatabaseSetStmt *statement);
 void classify_setting_of_role(Parsed *parsed, AlterRoleSetStmt *statement);
 void about_database(Parsed *parsed, const char *name);

@@ -23,6 +23,7 @@ bool DatabaseObjectPlanner::wants(const Statement &what) const {
     case Kind::setting:
       return kinds_.settings && what.database_object.name.compare(0, sizeof kOurPrefix - 1, kOurPrefix) != 0;
     case Kind::comment: return kinds_.settings;
+    case Kind::event_trigger: return kinds_.event_triggers;
     default: return false;
   }
 }
@@ -38,18 +39,20 @@ PlannedDatabaseObject *DatabaseObjectPlanner::find(const DatabaseObjectCall &cal
 void DatabaseObjectPlanner::take(const ShapeStatement &statement, const std::string &search_path) {
   const DatabaseObjectCall &call = statement.what.database_object;
   PlannedDatabaseObject *object = find(call);
-  if (call.kind != Kind::publication && object != nullptr) {
+  bool is_value = call.kind == Kind::setting || call.kind == Kind::comment;
+  std::string described = (call.kind == Kind::publication ? "publication \"" : "event trigger \"") + call.name + "\"";
+  if (is_value && object != nullptr) {
     // The last one counts.
     object->parts.clear();
   } else if (call.part == Part::create) {
-    if (object != nullptr) throw Error("42710", "publication \"" + call.name + "\" is created twice by the dump");
+    if (object != nullptr) throw Error("42710", described + " is created twice by the dump");
     objects_.emplace_back();
     object = &objects_.back();
     object->kind = call.kind;
     object->name = call.kind == Kind::comment ? "" : call.name;
     object->role = call.role;
   } else if (object == nullptr) {
-    throw Error("42704", "publication \"" + call.name + "\" does not exist", "The dump has not created it before.");
+    throw Error("42704", described + " does not exist", "The dump has not created it before.");
   }
   object->needs_superuser = object->needs_superuser || call.needs_superuser;
   object->parts.push_back({statement, search_path});

@@ -290,7 +290,8 @@ void Planner::take_large_object(const Statement &what, const std::string &text, 
 bool Planner::take_database_object(const Statement &what, const std::string &text, const Place &place) {
   using Part = DatabaseObjectCall::Part;
   if (!database_objects_.wants(what)) return false;
-  if (what.database_object.kind != DatabaseObjectCall::Kind::publication) check_database(what.name);
+  using Of = DatabaseObjectCall::Kind;
+  if (what.database_object.kind == Of::setting || what.database_object.kind == Of::comment) check_database(what.name);
   if (what.database_object.part == Part::drop)
     count("{statement|statements} that {takes|take} away what the run replaces passed over");
   else
@@ -301,7 +302,9 @@ bool Planner::take_database_object(const Statement &what, const std::string &tex
 
 // What others have made would be published, or psql would have failed.
 void Planner::check_published() const {
-  for (const PlannedDatabaseObject &object : plan_.database_objects)
+  for (const PlannedDatabaseObject &object : plan_.database_objects) {
+    // Its function may be an extension's, which is known only when it is made.
+    if (object.kind == DatabaseObjectCall::Kind::event_trigger) continue;
     for (const PlannedDatabaseObject::Part &part : object.parts)
       for (const QualifiedName &name : targets_of(part.statement.what))
         if (name.name.empty() ? !is_replaced(name.schema) : !is_made(name))
@@ -310,6 +313,7 @@ void Planner::check_published() const {
                           ", which the dump does not create",
                       {}, "Take it out of the file, or leave publications out of database_objects.")
               .within(part.statement.place.text());
+  }
 }
 
 void Planner::take_shape(Statement what, const std::string &text, const Place &place) {

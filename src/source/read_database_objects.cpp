@@ -1,7 +1,8 @@
-// Asks the source for its publications and settings, within its snapshot, and writes the statements that pg_dump would write.
+// Asks the source for its publications, event triggers and settings, within its snapshot, and writes the statements that pg_dump would write.
 
 #include "source/read_database_objects.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "core/counted.hpp"
@@ -65,11 +66,22 @@ constexpr const char *kComment = R"(
 SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
  WHERE datname = pg_catalog.current_database())";
 
+constexpr const char *kEventTriggers = R"(
+SELECT e.evtname, e.evtevent, pg_catalog.pg_get_userbyid(e.evtowner), e.evtenabled, n.nspname, p.proname,
+       pg_catalog.obj_description(e.oid, 'pg_event_trigger'), pg_catalog.array_to_string(e.evttags, E'\n'),
+       n.oid IN (SELECT oid FROM wanted) OR EXISTS (
+         SELECT FROM member m WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid)
+  FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
+       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE NOT EXISTS (SELECT FROM member m
+                    WHERE m.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND m.objid = e.oid)
+ ORDER BY 1)";
+
 void add(PlannedDatabaseObject &object, Part part, const std::string &text,
          const std::vector<std::string> &roles = {}) {
   PlannedDatabaseObject::Part made;
   made.statement.what.kind = part == Part::owner ? Statement::Kind::owner : Statement::Kind::run;
-  made.statement.what.database_object = {object.kind, part, object.name, object.role, object.needs_superuser};
+  made.statement.what.database_object = {object.kind, part, object.name, object.role, object.needs_superuser, {}, {}};
   made.statement.what.roles = roles;
   made.statement.text = text;
   made.search_path = "pg_catalog, pg_temp";
@@ -152,6 +164,61 @@ void read_publications(Connection &source, const SourceCatalog &catalog, SourceD
   read.findings.insert(read.findings.end(), findings.begin(), findings.end());
 }
 
+std::vector<std::string> lines_of(const std::string &text) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+PlannedDatabaseObject event_trigger(const Row &row) {
+  PlannedDatabaseObject object;
+  object.kind = Kind::event_trigger;
+  object.name = text_in(row, 0);
+  object.needs_superuser = true;
+  std::string name = quote(object.name), owner = text_in(row, 2), enabled = text_in(row, 3), tags;
+  std::vector<std::string> tag_list = lines_of(optional_text_in(row, 7));
+  for (const std::string &tag : tag_list) tags += (tags.empty() ? "" : ", ") + quote_literal(tag);
+  add(object, Part::create,
+      "CREATE EVENT TRIGGER " + name + " ON " + quote(text_in(row, 1)) +
+          (tags.empty() ? "" : " WHEN TAG IN (" + tags + ")") + " EXECUTE FUNCTION " +
+          quote(text_in(row, 4), text_in(row, 5)) + "()");
+  Statement &create = object.parts.front().statement.what;
+  create.database_object.event = text_in(row, 1);
+  create.database_object.tags = tag_list;
+  create.has_target = true;
+  create.schema = text_in(row, 4);
+  create.name = text_in(row, 5);
+  if (enabled != "O")
+    add(object, Part::change,
+        "ALTER EVENT TRIGGER " + name +
+            (enabled == "D"   ? " DISABLE"
+             : enabled == "R" ? " ENABLE REPLICA"
+                              : " ENABLE ALWAYS"));
+  if (row[6]) add(object, Part::change, "COMMENT ON EVENT TRIGGER " + name + " IS " + quote_literal(text_in(row, 6)));
+  add(object, Part::owner, "ALTER EVENT TRIGGER " + name + " OWNER TO " + quote(owner), {owner});
+  return object;
+}
+
+// One whose function is not copied is not part of the copy.
+void read_event_triggers(Connection &source, const SourceCatalog &catalog, SourceDatabaseObjects &read) {
+  std::vector<std::string> left_out;
+  for (const Row &row : source.query(std::string(kWantedRelations) + kEventTriggers,
+                                     parameters_for({catalog.schemas, catalog.left_out}))) {
+    if (flag_in(row, 8))
+      read.objects.push_back(event_trigger(row));
+    else
+      left_out.push_back(text_in(row, 0));
+  }
+  if (!left_out.empty())
+    read.remarks.push_back(
+        counted(left_out.size(), "event {trigger|triggers} left out whose {function is|functions are} not copied: ") +
+        shown(left_out));
+}
+
 // Plain data: the value of a setting that is a list of names, as constants; null if it is none.
 struct Constants {
   char **texts;
@@ -207,6 +274,7 @@ SourceDatabaseObjects read_database_objects(Connection &source, const SourceCata
   SourceDatabaseObjects read;
   if (kinds.publications) read_publications(source, catalog, read);
   if (kinds.settings) read_settings(source, read);
+  if (kinds.event_triggers) read_event_triggers(source, catalog, read);
   return read;
 }
 

@@ -316,9 +316,9 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_AlterPublicationStmt: return classify_alter_publication(parsed, castNode(AlterPublicationStmt, node));
     case T_CreateSubscriptionStmt:
     case T_AlterSubscriptionStmt:
-    case T_DropSubscriptionStmt:
-    case T_CreateEventTrigStmt:
-    case T_AlterEventTrigStmt: parsed->kind = Statement::Kind::left_out; return;
+    case T_DropSubscriptionStmt: parsed->kind = Statement::Kind::left_out; return;
+    case T_CreateEventTrigStmt: return classify_create_event_trigger(parsed, castNode(CreateEventTrigStmt, node));
+    case T_AlterEventTrigStmt: return classify_alter_event_trigger(parsed, castNode(AlterEventTrigStmt, node));
 
     case T_CreatedbStmt: return about_database(parsed, castNode(CreatedbStmt, node)->dbname);
     case T_DropdbStmt: return about_database(parsed, castNode(DropdbStmt, node)->dbname);
@@ -445,8 +445,15 @@ Statement classify(const std::string &text, bool is_dump) {
   statement.sequence_value = parsed.sequence_value;
   statement.sequence_called = parsed.sequence_called;
   statement.large_object = {parsed.lo_function, parsed.lo_oid, text_or_empty(parsed.lo_data)};
-  statement.database_object = {parsed.do_kind, parsed.do_part, text_or_empty(parsed.do_name),
-                               text_or_empty(parsed.do_role), parsed.do_needs_superuser};
+  statement.database_object = {parsed.do_kind,
+                               parsed.do_part,
+                               text_or_empty(parsed.do_name),
+                               text_or_empty(parsed.do_role),
+                               parsed.do_needs_superuser,
+                               text_or_empty(parsed.do_event),
+                               {}};
+  for (int i = 0; i < list_length(parsed.do_tags); i++)
+    statement.database_object.tags.emplace_back(static_cast<const char *>(list_nth(parsed.do_tags, i)));
   return statement;
 }
 

@@ -1,4 +1,4 @@
-// Classifies what a dump says of publications and of the database itself. Whether the run takes it is not decided here.
+// Classifies what a dump says of publications, event triggers and the database itself. Whether the run takes it is not decided here.
 
 #include "source/parsed_statement.hpp"
 
@@ -59,6 +59,25 @@ void classify_alter_publication(Parsed *parsed, AlterPublicationStmt *statement)
   publish(parsed, statement->pubobjects);
 }
 
+void classify_create_event_trigger(Parsed *parsed, CreateEventTrigStmt *statement) {
+  parsed->kind = Statement::Kind::left_out;
+  database_object(parsed, Kind::event_trigger, Part::create, statement->trigname);
+  parsed->do_needs_superuser = true;
+  parsed->do_event = statement->eventname;
+  ListCell *cell;
+  foreach (cell, statement->whenclause) {
+    ListCell *tag;
+    foreach (tag, castNode(List, lfirst_node(DefElem, cell)->arg))
+      parsed->do_tags = lappend(parsed->do_tags, pstrdup(strVal(lfirst(tag))));
+  }
+  about(parsed, statement->funcname);
+}
+
+void classify_alter_event_trigger(Parsed *parsed, AlterEventTrigStmt *statement) {
+  parsed->kind = Statement::Kind::left_out;
+  database_object(parsed, Kind::event_trigger, Part::change, statement->trigname);
+}
+
 void about_database(Parsed *parsed, const char *name) {
   parsed->kind = Statement::Kind::database;
   parsed->name = name;
@@ -81,8 +100,8 @@ void classify_setting_of_role(Parsed *parsed, AlterRoleSetStmt *statement) {
 }
 
 void about_database_object(Parsed *parsed, ObjectType type, Node *object, Part part) {
-  if (type == OBJECT_PUBLICATION && object != nullptr && IsA(object, String))
-    database_object(parsed, Kind::publication, part, strVal(object));
+  if ((type == OBJECT_PUBLICATION || type == OBJECT_EVENT_TRIGGER) && object != nullptr && IsA(object, String))
+    database_object(parsed, type == OBJECT_PUBLICATION ? Kind::publication : Kind::event_trigger, part, strVal(object));
   if (type == OBJECT_DATABASE && part == Part::change) {
     database_object(parsed, Kind::comment, Part::create, strVal(object));
     parsed->name = strVal(object);

@@ -12,7 +12,7 @@ namespace {
 
 using Kind = DatabaseObjectCall::Kind;
 
-// A publication knows its tables and schemas by OID.
+// A publication knows its tables and schemas by OID, an event trigger its function.
 constexpr const char *kHere = R"(
 SELECT 'publication', p.pubname::text, 0::pg_catalog.oid,
        pg_catalog.concat_ws(' ', (pg_catalog.to_jsonb(p) - 'oid')::text,
@@ -22,6 +22,10 @@ SELECT 'publication', p.pubname::text, 0::pg_catalog.oid,
             FROM pg_catalog.pg_publication_namespace s WHERE s.pnpubid = p.oid),
          pg_catalog.obj_description(p.oid, 'pg_publication'))
   FROM pg_catalog.pg_publication p
+UNION ALL
+SELECT 'event trigger', e.evtname::text, 0,
+       pg_catalog.concat_ws(' ', (pg_catalog.to_jsonb(e) - 'oid')::text, pg_catalog.obj_description(e.oid, 'pg_event_trigger'))
+  FROM pg_catalog.pg_event_trigger e
 UNION ALL
 SELECT 'setting', pg_catalog.split_part(c.setting, '=', 1), s.setrole,
        pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') + 1)
@@ -35,12 +39,14 @@ SELECT 'comment', '', 0, d.comment
 
 Kind kind_of(const std::string &word) {
   if (word == "publication") return Kind::publication;
+  if (word == "event trigger") return Kind::event_trigger;
   return word == "setting" ? Kind::setting : Kind::comment;
 }
 
 const char *word_of(Kind kind) {
   switch (kind) {
     case Kind::publication: return "publication";
+    case Kind::event_trigger: return "event trigger";
     case Kind::setting: return "setting";
     default: return "comment";
   }
@@ -56,25 +62,32 @@ DatabaseObjectStates states(const std::vector<Row> &rows) {
 std::string kinds_of(const DatabaseObjectWork &work) {
   std::vector<std::string> kinds;
   if (work.kinds.publications) kinds.emplace_back("publication");
+  if (work.kinds.event_triggers) kinds.emplace_back("event trigger");
   if (work.kinds.settings) kinds.insert(kinds.end(), {"setting", "comment"});
   return array_literal(kinds);
 }
 
-// A publication belongs to the schemas that it is about, everything else to all of the run.
+constexpr const char *kSchemasOfPublication = R"(
+SELECT n.nspname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+       JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE p.pubname = $1::name
+UNION
+SELECT n.nspname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace s ON s.pnpubid = p.oid
+       JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid
+ WHERE p.pubname = $1::name)";
+
+constexpr const char *kSchemaOfEventTrigger = R"(
+SELECT n.nspname FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
+       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE e.evtname = $1::name AND n.nspname = ANY ($2::name[]))";
+
+// A publication or event trigger belongs to the schemas that it is about, everything else to all of the run.
 std::string schemas_of(const DatabaseObjectWork &work, const DatabaseObjectKey &key) {
   std::vector<std::string> schemas;
-  if (key.kind == Kind::publication)
-    for (
-        const Row &row : query(
-            R"(SELECT n.nspname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-                       JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                 WHERE p.pubname = $1::name
-                UNION
-                SELECT n.nspname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace s ON s.pnpubid = p.oid
-                       JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid
-                 WHERE p.pubname = $1::name)",
-            {key.name}))
-      schemas.push_back(*row[0]);
+  std::vector<Row> rows;
+  if (key.kind == Kind::publication) rows = query(kSchemasOfPublication, {key.name});
+  if (key.kind == Kind::event_trigger) rows = query(kSchemaOfEventTrigger, {key.name, array_literal(work.schemas)});
+  for (const Row &row : rows) schemas.push_back(*row[0]);
   return array_literal(schemas.empty() ? work.schemas : schemas);
 }
 
@@ -109,7 +122,7 @@ void record_database_objects(const DatabaseObjectWork &work, const std::set<Data
 }
 
 std::string described(const DatabaseObjectKey &key) {
-  if (key.kind == Kind::publication) return "publication \"" + key.name + "\"";
+  if (!is_value(key.kind)) return std::string(word_of(key.kind)) + " \"" + key.name + "\"";
   if (key.kind == Kind::comment) return "the comment on the database";
   std::string text = "setting \"" + key.name + "\" of the database";
   if (key.role == 0) return text;

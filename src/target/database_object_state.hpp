@@ -1,4 +1,4 @@
-// What is here of publications, settings and the comment of the database, and what is recorded of those that runs have made.
+// What is here of publications, event triggers, settings and the comment of the database, and what is recorded of those that runs have made.
 #pragma once
 
 #include <map>

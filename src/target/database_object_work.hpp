@@ -1,4 +1,4 @@
-// What a run does with publications, settings and the comment of the database.
+// What a run does with publications, event triggers, settings and the comment of the database.
 #pragma once
 
 #include <map>
@@ -19,6 +19,11 @@ struct DatabaseObjectKey {
     return std::tie(kind, name, role) < std::tie(other.kind, other.name, other.role);
   }
 };
+
+// Written over where it differs; the others are dropped and made again.
+inline bool is_value(DatabaseObjectCall::Kind kind) {
+  return kind == DatabaseObjectCall::Kind::setting || kind == DatabaseObjectCall::Kind::comment;
+}
 
 struct DatabaseObjectWork {
   std::vector<std::string> schemas;  // that the run replaces: objects of earlier runs of one of them are its own

@@ -1,11 +1,13 @@
 // Compares and makes objects of the database.
 //
-// A publication is dropped and made again, since all its tables are new. A setting is written only where its value changes.
+// A publication is dropped and made again, since all its tables are new, and so is an event trigger, whose function is. A setting is
+// written only where its value changes.
 
 #include "target/database_objects.hpp"
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "core/counted.hpp"
@@ -17,9 +19,11 @@
 #include "target/permitted.hpp"
 
 extern "C" {
+#include "catalog/pg_event_trigger.h"
 #include "catalog/pg_publication.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "tcop/cmdtag.h"
 }
 
 namespace pagila_repl {
@@ -36,18 +40,20 @@ std::set<DatabaseObjectKey> concerned(const DatabaseObjectWork &work, const Data
   return keys;
 }
 
-std::vector<std::string> publications_among(const std::set<DatabaseObjectKey> &keys) {
+std::string names_among(const std::set<DatabaseObjectKey> &keys, Kind kind) {
   std::vector<std::string> names;
   for (const DatabaseObjectKey &key : keys)
-    if (key.kind == Kind::publication) names.push_back(key.name);
-  return names;
+    if (key.kind == kind) names.push_back(key.name);
+  return array_literal(names);
 }
 
-std::vector<std::string> oids_of_publications(const std::vector<std::string> &names) {
+// Of those that are here.
+std::vector<std::string> oids_among(const std::set<DatabaseObjectKey> &keys, Kind kind) {
+  const char *sql = kind == Kind::publication
+                        ? "SELECT oid FROM pg_catalog.pg_publication WHERE pubname = ANY ($1::name[])"
+                        : "SELECT oid FROM pg_catalog.pg_event_trigger WHERE evtname = ANY ($1::name[])";
   std::vector<std::string> oids;
-  for (const Row &row :
-       query("SELECT oid FROM pg_catalog.pg_publication WHERE pubname = ANY ($1::name[])", {array_literal(names)}))
-    oids.push_back(*row[0]);
+  for (const Row &row : query(sql, {names_among(keys, kind)})) oids.push_back(*row[0]);
   return oids;
 }
 
@@ -60,7 +66,7 @@ const std::string *find(const DatabaseObjectStates &states, const DatabaseObject
 void try_settings(DatabaseObjectWork &work, std::vector<Error> &errors) {
   Subtransaction outer = begin_subtransaction();
   for (const auto &[key, object] : work.wanted) {
-    if (key.kind == Kind::publication) continue;
+    if (!is_value(key.kind)) continue;
     try {
       in_subtransaction([&, &parts = object.parts] {
         for (const PlannedDatabaseObject::Part &part : parts) execute_restricted(part.statement.text);
@@ -81,65 +87,115 @@ void try_settings(DatabaseObjectWork &work, std::vector<Error> &errors) {
   DatabaseObjectStates here = database_objects_here();
   roll_back_subtransaction(outer);
   for (const auto &[key, object] : work.wanted)
-    if (const std::string *value = find(here, key); value != nullptr && key.kind != Kind::publication)
-      work.values[key] = *value;
+    if (const std::string *value = find(here, key); value != nullptr && is_value(key.kind)) work.values[key] = *value;
 }
 
 void look_at_rights(const DatabaseObjectWork &work, std::vector<Error> &errors) {
   bool is_superuser = guarded([] { return superuser(); });
   if (is_superuser) return;
   DatabaseObjectStates managed = managed_database_objects(work), here = database_objects_here();
-  for (const auto &[key, object] : work.wanted)
-    if (object.needs_superuser)
+  for (const auto &[key, object] : work.wanted) {
+    if (!object.needs_superuser) continue;
+    if (key.kind == Kind::event_trigger)
+      errors.emplace_back("42501", described(key) + " cannot be made here, since only a superuser can make one", "",
+                          "Run as a superuser, or leave event_triggers out of database_objects.");
+    else
       errors.emplace_back(
           "42501", described(key) + " is of all tables, or of all of a schema, which only a superuser can publish", "",
           "Run as a superuser, or leave publications out of database_objects.");
+  }
   for (const Row &row : query(R"(SELECT pubname FROM pg_catalog.pg_publication
                                   WHERE pubname = ANY ($1::name[]) AND NOT pg_catalog.pg_has_role(pubowner, 'USAGE'))",
-                              {array_literal(publications_among(concerned(work, managed)))}))
+                              {names_among(concerned(work, managed), Kind::publication)}))
     errors.emplace_back("42501", "the role does not own publication \"" + *row[0] + "\", which is to be replaced", "",
                         "Run as a role that owns the publication, or leave publications out of database_objects.");
+  for (const auto &[key, definition] : managed)
+    if (key.kind == Kind::event_trigger && work.wanted.count(key) == 0 && here.count(key) > 0)
+      errors.emplace_back("42501", "the role may not remove " + described(key) + ", which only its owner can", "",
+                          "Run as a superuser, or leave event_triggers out of database_objects.");
   bool is_owner = query_value(
                       "SELECT pg_catalog.pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database"
                       " WHERE datname = pg_catalog.current_database()") == "t";
   for (const auto &[key, definition] : managed)
-    if (key.kind != Kind::publication && work.wanted.count(key) == 0 && here.count(key) > 0 && key.role == 0 &&
-        !is_owner)
+    if (is_value(key.kind) && work.wanted.count(key) == 0 && here.count(key) > 0 && key.role == 0 && !is_owner)
       errors.emplace_back("42501", "the role may not take back " + described(key), "",
                           "Run as the owner of the database, or leave settings out of database_objects.");
 }
 
-// A dependent that goes with a publication which the run drops.
-void leave_out_own_dependents(const std::vector<std::string> &publications, Drift &drift) {
-  if (drift.dependents.empty() || publications.empty()) return;
-  std::set<std::pair<std::string, std::string>> own;
-  for (const Row &row : query(
-           R"(SELECT tableoid, oid FROM pg_catalog.pg_publication_rel WHERE prpubid = ANY ($1::oid[])
-              UNION ALL
-              SELECT tableoid, oid FROM pg_catalog.pg_publication_namespace WHERE pnpubid = ANY ($1::oid[]))",
-           {array_literal(oids_of_publications(publications))}))
-    own.insert({*row[0], *row[1]});
-  Drift rest;
-  for (size_t i = 0; i < drift.dependents.size(); i++) {
-    if (own.count({drift.addresses[i].classid, drift.addresses[i].objid}) > 0) continue;
-    rest.dependents.push_back(drift.dependents[i]);
-    rest.drops.push_back(drift.drops[i]);
-    rest.addresses.push_back(drift.addresses[i]);
+// Servers know the tags of their own commands only.
+void look_at_events(const DatabaseObjectWork &work, std::vector<Error> &errors) {
+  static const std::set<std::string> kEvents{"ddl_command_start", "ddl_command_end", "sql_drop", "table_rewrite"};
+  for (const auto &[key, object] : work.wanted) {
+    if (key.kind != Kind::event_trigger) continue;
+    const DatabaseObjectCall &call = object.parts.front().statement.what.database_object;
+    std::string unknown = kEvents.count(call.event) > 0 ? "" : "event \"" + call.event + "\"";
+    for (const std::string &tag : call.tags) {
+      const char *name = tag.c_str();
+      bool is_known = guarded([name] { return GetCommandTagEnum(name) != CMDTAG_UNKNOWN; });
+      if (!is_known && unknown.empty()) unknown = "command \"" + tag + "\"";
+    }
+    if (!unknown.empty())
+      errors.emplace_back("0A000", described(key) + " is for the " + unknown + ", which this server does not know", "",
+                          "Leave event_triggers out of database_objects.");
   }
-  drift.dependents = std::move(rest.dependents);
-  drift.drops = std::move(rest.drops);
-  drift.addresses = std::move(rest.addresses);
+}
+
+Error calls_function_of_other(const DatabaseObjectKey &key, const std::string &function, const std::string &owner) {
+  return Error("42501",
+               described(key) + " calls function " + function + " of role \"" + owner + "\", which is no superuser",
+               "Superusers would call it whenever they define something, and its owner could replace it.",
+               "Give the function to a superuser, give the run owners => 'skip' or on_object_error => 'skip', or leave "
+               "event_triggers out of database_objects.");
+}
+
+// Of a staged schema, or of an extension that stays in the live one.
+std::optional<Error> refused_function(const DatabaseObjectKey &key, const StagedSchema &schema,
+                                      const std::string &function) {
+  std::vector<Row> found = query(
+      R"(SELECT r.rolname, r.rolsuper FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+          WHERE p.proname = $1::name AND p.pronargs = 0
+            AND (p.pronamespace = $2::oid OR p.pronamespace = $3::oid AND EXISTS (
+                   SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = p.tableoid AND d.objid = p.oid AND d.deptype = 'e')))",
+      {function, std::to_string(schema.stage_oid), std::to_string(schema.live_oid)});
+  std::string name = quote(schema.name, function) + "()";
+  if (found.empty())
+    return Error("42883", described(key) + " calls function " + name + ", which the copy does not have", {},
+                 "Give the run on_object_error => 'skip', or leave event_triggers out of database_objects.");
+  if (found[0][1] == "f") return calls_function_of_other(key, name, *found[0][0]);
+  return std::nullopt;
 }
 
 void set_owner(const PlannedDatabaseObject::Part &part, const RunOptions &options,
                std::map<std::string, int> &skipped) {
   const std::vector<std::string> &roles = part.statement.what.roles;
+  bool of_publication = part.statement.what.database_object.kind == Kind::publication;
+  std::string of = of_publication ? "publications" : "event triggers";
   if (!options.keep_owners)
-    skipped["{owner|owners} of publications skipped as asked"]++;
+    skipped["{owner|owners} of " + of + " skipped as asked"]++;
   else if (!roles.empty() && !role_exists(roles[0]))
-    skipped["{owner|owners} of publications skipped, {its role does|their roles do} not exist"]++;
+    skipped["{owner|owners} of " + of + " skipped, {its role does|their roles do} not exist"]++;
   else if ((!roles.empty() && !is_own_role(roles[0])) || !run_if_permitted(part.statement.text))
-    skipped["{owner|owners} of publications skipped, the caller may not set {it|them}"]++;
+    skipped["{owner|owners} of " + of + " skipped, the caller may not set {it|them}"]++;
+}
+
+// A superuser's event trigger calls its function as whoever defines something, so whoever could replace the function would gain
+// that role's rights. And a function elsewhere is no part of the copy.
+void check_function_of(const DatabaseObjectKey &key, const std::vector<std::string> &schemas) {
+  for (const Row &row : query(
+           R"(SELECT p.oid::pg_catalog.regprocedure, r.rolname, r.rolsuper,
+                     n.nspname = ANY ($2::name[]) OR EXISTS (
+                       SELECT FROM pg_catalog.pg_depend d
+                        WHERE d.classid = p.tableoid AND d.objid = p.oid AND d.deptype = 'e')
+                FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
+                     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+               WHERE e.evtname = $1::name)",
+           {key.name, array_literal(schemas)})) {
+    if (row[2] == "f") throw calls_function_of_other(key, *row[0], *row[1]);
+    if (row[3] == "f")
+      throw Error("2BP01", described(key) + " calls function " + *row[0] + ", which is no part of the copy", {},
+                  "Take it out of the file, or leave event_triggers out of database_objects.");
+  }
 }
 
 void make(const PlannedDatabaseObject &object, const RunOptions &options, std::map<std::string, int> &skipped) {
@@ -156,6 +212,8 @@ void make(const PlannedDatabaseObject &object, const RunOptions &options, std::m
 void take_away(const DatabaseObjectKey &key) {
   if (key.kind == Kind::publication)
     execute("DROP PUBLICATION " + quote(key.name) + " RESTRICT");
+  else if (key.kind == Kind::event_trigger)
+    execute("DROP EVENT TRIGGER " + quote(key.name) + " RESTRICT");
   else if (key.kind == Kind::setting)
     execute(alter_settings_of(key) + " RESET " + quote(key.name));
   else
@@ -184,6 +242,7 @@ DatabaseObjectWork plan_database_objects(const std::vector<PlannedDatabaseObject
     work.remarks.push_back(
         counted(without_role, "{setting|settings} left out, {its role does|their roles do} not exist"));
   try_settings(work, errors);
+  look_at_events(work, errors);
   look_at_rights(work, errors);
   return work;
 }
@@ -200,19 +259,68 @@ void find_database_object_drift(const DatabaseObjectWork &work, Drift &drift) {
   for (const auto &[key, object] : work.wanted) {
     const std::string *now = find(here, key), *value = find(work.values, key);
     if (now == nullptr || managed.count(key) > 0) continue;
-    if (key.kind == Kind::publication || value == nullptr || *now != *value) drift.unmanaged.push_back(described(key));
+    if (!is_value(key.kind) || value == nullptr || *now != *value) drift.unmanaged.push_back(described(key));
   }
-  leave_out_own_dependents(publications_among(concerned(work, managed)), drift);
+  leave_out_own_dependents(work, drift);
+}
+
+// What goes with a publication or event trigger that the run drops.
+void leave_out_own_dependents(const DatabaseObjectWork &work, Drift &drift) {
+  if (drift.dependents.empty()) return;
+  std::set<DatabaseObjectKey> keys = concerned(work, managed_database_objects(work));
+  std::set<std::pair<std::string, std::string>> own;
+  for (const Row &row : query(
+           R"(SELECT tableoid, oid FROM pg_catalog.pg_publication_rel WHERE prpubid = ANY ($1::oid[])
+              UNION ALL
+              SELECT tableoid, oid FROM pg_catalog.pg_publication_namespace WHERE pnpubid = ANY ($1::oid[])
+              UNION ALL
+              SELECT tableoid, oid FROM pg_catalog.pg_event_trigger WHERE oid = ANY ($2::oid[]))",
+           {array_literal(oids_among(keys, Kind::publication)), array_literal(oids_among(keys, Kind::event_trigger))}))
+    own.insert({*row[0], *row[1]});
+  Drift rest;
+  for (size_t i = 0; i < drift.dependents.size(); i++) {
+    if (own.count({drift.addresses[i].classid, drift.addresses[i].objid}) > 0) continue;
+    rest.dependents.push_back(drift.dependents[i]);
+    rest.drops.push_back(drift.drops[i]);
+    rest.addresses.push_back(drift.addresses[i]);
+  }
+  drift.dependents = std::move(rest.dependents);
+  drift.drops = std::move(rest.drops);
+  drift.addresses = std::move(rest.addresses);
+}
+
+void check_event_trigger_functions(Stage &stage) {
+  if (!stage.database_objects) return;
+  auto &wanted = stage.database_objects->wanted;
+  for (auto at = wanted.begin(); at != wanted.end();) {
+    auto object = at++;
+    std::optional<Error> error;
+    if (object->first.kind == Kind::event_trigger)
+      for (const StagedSchema &schema : stage.schemas) {
+        const Statement &what = object->second.parts.front().statement.what;
+        if (schema.name == what.schema) error = refused_function(object->first, schema, what.name);
+      }
+    if (!error) continue;
+    if (!stage.skips_objects) throw *error;
+    stage.skipped.push_back({"event trigger", "", object->first.name, *error});
+    wanted.erase(object);
+  }
 }
 
 // Some statements lock the object, some only change its row.
 void hold_database_objects(const DatabaseObjectWork &work) {
-  for (const std::string &oid :
-       oids_of_publications(publications_among(concerned(work, managed_database_objects(work))))) {
-    Oid publication = static_cast<Oid>(std::stoul(oid));
-    guarded([publication] { LockDatabaseObject(PublicationRelationId, publication, 0, AccessExclusiveLock); });
-    as_extension_owner([&] { query("SELECT 1 FROM pg_catalog.pg_publication WHERE oid = $1::oid FOR UPDATE", {oid}); });
-  }
+  std::set<DatabaseObjectKey> keys = concerned(work, managed_database_objects(work));
+  auto hold = [&](Kind kind, Oid catalog, const char *lock_row) {
+    for (const std::string &oid : oids_among(keys, kind)) {
+      Oid object = static_cast<Oid>(std::stoul(oid));
+      guarded([catalog, object] { LockDatabaseObject(catalog, object, 0, AccessExclusiveLock); });
+      as_extension_owner([&] { query(lock_row, {oid}); });
+    }
+  };
+  hold(Kind::publication, PublicationRelationId,
+       "SELECT 1 FROM pg_catalog.pg_publication WHERE oid = $1::oid FOR UPDATE");
+  hold(Kind::event_trigger, EventTriggerRelationId,
+       "SELECT 1 FROM pg_catalog.pg_event_trigger WHERE oid = $1::oid FOR UPDATE");
   if (!work.kinds.settings) return;
   as_extension_owner([] {
     query(R"(SELECT 1 FROM pg_catalog.pg_db_role_setting
@@ -238,8 +346,9 @@ std::string make_database_objects(const DatabaseObjectWork &work, const RunOptio
       if (managed.count(key) > 0) made.insert(key);
       continue;
     }
-    if (now != nullptr && key.kind == Kind::publication) take_away(key);
+    if (now != nullptr && !is_value(key.kind)) take_away(key);
     make(object, options, skipped);
+    if (key.kind == Kind::event_trigger) check_function_of(key, work.schemas);
     made.insert(key);
     written++;
     PR_FAULT("database_object");

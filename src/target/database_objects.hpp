@@ -1,5 +1,6 @@
-// Publications, settings and the comment of the database that are part of a copy. They are in no schema, and publications name
-// tables that a copy replaces, so they are made in the transaction that publishes the copy, after the schemas have changed places.
+// Publications, event triggers, settings and the comment of the database that are part of a copy. They are in no schema, and some
+// name tables and functions that a copy replaces, so they are made in the transaction that publishes the copy, after the schemas have
+// changed places.
 #pragma once
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include "core/run_options.hpp"
 #include "target/database_object_work.hpp"
 #include "target/manifest.hpp"
+#include "target/stage.hpp"
 
 namespace pagila_repl {
 
@@ -21,8 +23,15 @@ DatabaseObjectWork plan_database_objects(const std::vector<PlannedDatabaseObject
 // goes with an object that the run makes again. Needs a transaction.
 void find_database_object_drift(const DatabaseObjectWork &work, Drift &drift);
 
+// Only the last of these.
+void leave_out_own_dependents(const DatabaseObjectWork &work, Drift &drift);
+
 // Keeps others from changing what find_database_object_drift looks at, until the (sub)transaction ends.
 void hold_database_objects(const DatabaseObjectWork &work);
+// Throws if an event trigger would call a function of the copy that is not there (42883), or whose owner is no superuser, who could
+// replace it (42501); or, if the run skips objects, leaves it out. Needs a transaction.
+void check_event_trigger_functions(Stage &stage);
+
 // Makes what is wanted and takes away what earlier runs made and is not. As the session's role. Returns remarks, each with "; "
 // before it. Part of publishing.
 std::string make_database_objects(const DatabaseObjectWork &work, const RunOptions &options, int64_t run_id);

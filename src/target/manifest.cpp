@@ -21,7 +21,10 @@
 extern "C" {
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_event_trigger.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_publication_namespace.h"
+#include "catalog/pg_publication_rel.h"
 #include "catalog/pg_transform.h"
 }
 
@@ -343,6 +346,16 @@ Drift find_drift(const std::vector<std::string> &schemas, const std::vector<Carr
   return drift;
 }
 
+std::string hint_on_objects_of_runs(const Drift &drift) {
+  static const std::set<std::string> kCatalogs{std::to_string(PublicationRelRelationId),
+                                               std::to_string(PublicationNamespaceRelationId),
+                                               std::to_string(EventTriggerRelationId)};
+  for (const Drift::Address &address : drift.addresses)
+    if (kCatalogs.count(address.classid) > 0)
+      return " Publications and event triggers that runs have made are replaced if database_objects asks for them again.";
+  return {};
+}
+
 void check_drift(const Drift &drift, const RunOptions &options) {
   if (!drift.distributed.empty())
     throw Error("0A000", "distributed tables cannot be replaced", listed(drift.distributed),
@@ -360,7 +373,7 @@ void check_drift(const Drift &drift, const RunOptions &options) {
   if (drift.dependents.empty()) return;
   if (!options.drop_dependents)
     throw Error("2BP01", "objects in other schemas depend on what would be replaced", listed(drift.dependents),
-                "Drop them first, or give on_dependents => 'drop' to lose them.");
+                "Drop them first, or give on_dependents => 'drop' to lose them." + hint_on_objects_of_runs(drift));
   std::vector<std::string> cannot;
   for (size_t i = 0; i < drift.drops.size(); i++)
     if (drift.drops[i].empty()) cannot.push_back(drift.dependents[i]);

@@ -47,6 +47,8 @@ void find_changed_content(const std::vector<std::string> &schemas, Drift &drift)
 // Throws 55P03 if rows or sequences have changed since find_drift found this, but for those that it found changed. Reads no more of
 // a table than what others have touched.
 void check_content_since(const std::vector<std::string> &schemas, const Drift &drift);
+// What to do about dependents that runs may have made, after another sentence; empty if there are none.
+std::string hint_on_objects_of_runs(const Drift &drift);
 // Throws 55000 (modified) or 2BP01 (unmanaged, dependents) with what is in the way, unless the options allow it; 2BP01
 // (subscribed) or 0A000 (distributed) in any case.
 void check_drift(const Drift &drift, const RunOptions &options);

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
+#include "target/still_event_triggers.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -39,8 +40,8 @@ SELECT pg_catalog.format('%s %s %s', pg_catalog.pg_describe_object(inner_class, 
 // Objects of schemas that are not of the copy, with the transaction that wrote their row; only of those that began with this
 // one or later. What belongs to an extension that this transaction made or updated is that extension's: the third column has the
 // transaction that wrote its row. A table elsewhere to which a foreign key refers gets triggers of the server, and so a new row,
-// and nothing else. What event triggers of superusers make elsewhere is their business, but they have none in the server's own
-// schema.
+// and nothing else. What event triggers that others have made make elsewhere is their business, but they have none in the
+// server's own schema.
 constexpr const char *kLatelyWritten = R"(
 WITH own AS (SELECT pg_catalog.age(pg_catalog.pg_current_xact_id()::pg_catalog.xid) AS age)
 SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_catalog.text, extension.xmin::pg_catalog.text
@@ -96,7 +97,7 @@ SELECT DISTINCT pg_catalog.pg_describe_object(o.class, o.oid, 0), o.xmin::pg_cat
    AND o.namespace <> 'pg_toast'::pg_catalog.regnamespace
    AND NOT (o.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass AND o.oid = ANY ($2::oid[]))
    AND (o.namespace = 'pg_catalog'::pg_catalog.regnamespace
-        OR NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'))
+        OR NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D' AND evtname <> ALL ($3::name[])))
  ORDER BY 1)";
 
 bool is_ours(const Value &transaction) {
@@ -112,7 +113,8 @@ void check_made_inside(const std::vector<std::string> &stage_oids, const Databas
   for (const DatabasePart &part : set_aside)
     if (part.kind == DatabasePart::Kind::default_class) classes.push_back(std::to_string(part.oid));
   std::string all;
-  for (const Row &row : query(kLatelyWritten, {array_literal(stage_oids), array_literal(classes)}))
+  for (const Row &row : query(kLatelyWritten, {array_literal(stage_oids), array_literal(classes),
+                                               array_literal(event_triggers_of_runs())}))
     if (is_ours(row[1]) && !is_ours(row[2])) all += (all.empty() ? "" : "\n") + *row[0];
   if (all.empty()) return;
   throw Error("0A000", "the copy would make or change objects in schemas that it does not replace", all,

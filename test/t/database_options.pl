@@ -79,6 +79,9 @@ is($target->safe_psql('pagila', q{SELECT count(*) FROM pg_publication_rel r WHER
     '0', 'publications name the live tables');
 is($target->safe_psql('pagila', 'SHOW work_mem'), '7MB', 'settings hold');
 is(pull(), 'skipped', 'a second run has nothing to do');
+is((run_sql($target, "SELECT subject, message FROM pagila_check('source', database_objects => $both) WHERE status = 'error'"))[0], '', 'nor is anything in its way');
+like((run_sql($target, "BEGIN READ ONLY; SELECT status, message FROM pagila_check('source', database_objects => $both) WHERE subject = 'object of the database'"))[0],
+    qr/^warning\|objects of the database cannot be looked at in a read-only transaction$/, 'in a read-only transaction settings cannot be tried');
 no_residue($target, 'a replication');
 
 $target->safe_psql('pagila', q{SELECT pg_create_logical_replication_slot('watch', 'pgoutput')});
@@ -98,6 +101,7 @@ is(pull(), 'succeeded', 'a change of rows');
 is(objects($target), objects($source), 'keeps them');
 is((run_sql($target, pull_sql('source', force => 'true')))[0], '', 'a run without the option may not take tables out of publications');
 like(last_run($target, 'error_detail'), qr/publication of table public\.kept in publication/, 'and names these');
+like(last_run($target, 'error_hint'), qr/Publications .* that runs have made are replaced if database_objects asks for them again/, 'and says what to do');
 
 #
 # Changes by hand, and objects of others
@@ -172,7 +176,7 @@ is(pull(), 'succeeded', 'with owners again');
 for my $case ([ q{'{event}'}, '22023' ], [ q{'{settings,null}'}, '22004' ], [ q{'{Settings}'}, '22023' ]) {
     my (undef, $err) = run_sql($target, pull_sql('source', database_objects => $case->[0]));
     is(sqlstate_of($err), $case->[1], "misuse: $case->[0]");
-    like($err, qr/HINT:  It is an array of any of "publications" and "settings"\./, 'the hint names the words') if $case->[1] eq '22023';
+    like($err, qr/HINT:  It is an array of any of "publications", "settings" and "event_triggers"\./, 'the hint names the words') if $case->[1] eq '22023';
 }
 is((run_sql($target, pull_sql('source', database_objects => q{'{}'}, force => 'true', on_dependents => q{'drop'})))[0], '', 'an empty array is none');
 

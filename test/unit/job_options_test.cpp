@@ -94,7 +94,8 @@ TEST(JobOptions, NameObjectsOfTheDatabase) {
   apply_options({words}, request);
   EXPECT_FALSE(request.database_objects.any());
   words.elements = {{"string", "Settings"}};
-  EXPECT_EQ(refusal<LoadRequest>(words).hint, "It is an array of any of \"publications\" and \"settings\".");
+  EXPECT_EQ(refusal<LoadRequest>(words).hint,
+            "It is an array of any of \"publications\", \"settings\" and \"event_triggers\".");
   EXPECT_EQ(refusal<LoadRequest>(text("database_objects", "settings")).hint, "It is an array of strings.");
 }
 
