@@ -25,8 +25,10 @@ SELECT (SELECT pg_catalog.count(*) FROM relation WHERE relkind IN ('r', 'p')),
        (SELECT COALESCE(pg_catalog.max(t.parts), 0)
           FROM (SELECT pg_catalog.count(*) AS parts FROM relation c WHERE c.relispartition
                  GROUP BY pg_catalog.pg_partition_root(c.oid)) t),
-       EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN relation c ON c.relkind = 'p' AND c.oid IN (k.conrelid, k.confrelid)
-                WHERE k.contype = 'f'),
+       -- Not a join by OR, for which the server would go through all relations for each key.
+       EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                WHERE k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM relation WHERE relkind = 'p')
+                                           OR k.confrelid IN (SELECT oid FROM relation WHERE relkind = 'p'))),
        (SELECT pg_catalog.count(*) FROM relation WHERE reltoastrelid <> 0),
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i JOIN relation c ON c.oid = i.indrelid
                JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am a ON a.oid = x.relam
