@@ -103,6 +103,25 @@ inline bool walk_query(Query *query, TreeWalker walker, void *context) {
 #endif
 }
 
+using TreeMutator = Node *(*)(Node *, void *);
+
+inline Node *mutate_expression(Node *node, TreeMutator mutator) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_mutator(node, mutator, nullptr);
+#else
+  return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(mutator)), nullptr);
+#endif
+}
+
+inline Query *mutate_query(Query *query, TreeMutator mutator, int flags) {
+#if PG_VERSION_NUM >= 160000
+  return query_tree_mutator(query, mutator, nullptr, flags);
+#else
+  return query_tree_mutator(query, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(mutator)), nullptr,
+                            flags);
+#endif
+}
+
 // Returns the deferrable indexes in which the row may be a duplicate.
 inline List *insert_index_tuples(ResultRelInfo *table, TupleTableSlot *slot, EState *executor) {
 #if PG_VERSION_NUM >= 160000

@@ -7,14 +7,17 @@
 
 namespace pagila_repl {
 
-// As lock.c counts who may have locks; servers from 18 on have slots for autovacuum.
+// As lock.c counts who may have locks; servers from 18 on have slots for autovacuum. No casts: users may have made one from text to
+// bigint there.
 const char *const kLockTable = R"(
-SELECT pg_catalog.current_setting('max_locks_per_transaction')::bigint,
-       pg_catalog.current_setting('max_connections')::bigint + pg_catalog.current_setting('max_prepared_transactions')::bigint,
-       1 + COALESCE(pg_catalog.current_setting('autovacuum_worker_slots', true),
-                    pg_catalog.current_setting('autovacuum_max_workers'))::bigint
-         + pg_catalog.current_setting('max_worker_processes')::bigint
-         + pg_catalog.current_setting('max_wal_senders')::bigint)";
+SELECT s.locks, s.connections + s.prepared, 1 + s.autovacuum + s.workers + s.senders
+  FROM (SELECT pg_catalog.int8in(pg_catalog.textout(pg_catalog.current_setting('max_locks_per_transaction'))) AS locks,
+               pg_catalog.int8in(pg_catalog.textout(pg_catalog.current_setting('max_connections'))) AS connections,
+               pg_catalog.int8in(pg_catalog.textout(pg_catalog.current_setting('max_prepared_transactions'))) AS prepared,
+               pg_catalog.int8in(pg_catalog.textout(COALESCE(pg_catalog.current_setting('autovacuum_worker_slots', true),
+                 pg_catalog.current_setting('autovacuum_max_workers')))) AS autovacuum,
+               pg_catalog.int8in(pg_catalog.textout(pg_catalog.current_setting('max_worker_processes'))) AS workers,
+               pg_catalog.int8in(pg_catalog.textout(pg_catalog.current_setting('max_wal_senders'))) AS senders) s)";
 
 LockTable own_lock_table() {
   std::vector<Row> rows = query(kLockTable);

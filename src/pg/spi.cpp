@@ -3,13 +3,17 @@
 #include "pg/spi.hpp"
 
 #include "pg/boundary.hpp"
+#include "pg/compat.hpp"
 #include "pg/function_guard.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
 #include "parser/parse_node.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
@@ -56,8 +60,43 @@ void use_literals(ParseState *state, void *parameters) {
   state->p_paramref_hook = literal_for;
 }
 
-int execute_statement(const char *sql, Parameters *parameters) {
-  if (parameters->count == 0) return SPI_execute(sql, false, 0);
+// A call of a function that users have made a cast between types of the server by: in our own SQL ::text means what it always does.
+Node *by_text(Node *node, void *) {
+  if (node == nullptr) return nullptr;
+  if (IsA(node, Query)) return (Node *)mutate_query((Query *)node, by_text, 0);
+  Node *copy = mutate_expression(node, by_text);
+  if (!IsA(copy, FuncExpr)) return copy;
+  auto *call = castNode(FuncExpr, copy);
+  if (call->funcid < FirstUnpinnedObjectId || call->funcformat == COERCE_EXPLICIT_CALL ||
+      call->funcformat == COERCE_SQL_SYNTAX)
+    return copy;
+  auto *coercion = makeNode(CoerceViaIO);
+  coercion->arg = (Expr *)linitial(call->args);
+  coercion->resulttype = call->funcresulttype;
+  coercion->resultcollid = call->funccollid;
+  coercion->coerceformat = call->funcformat;
+  coercion->location = call->location;
+  return (Node *)coercion;
+}
+
+post_parse_analyze_hook_type analyze_before = nullptr;
+
+void use_servers_casts(ParseState *state, Query *query, JumbleState *jumble) {
+  if (state->p_paramref_hook == literal_for) (void)mutate_query(query, by_text, QTW_DONT_COPY_QUERY);
+  if (analyze_before != nullptr) analyze_before(state, query, jumble);
+}
+
+void install_servers_casts() {
+  static bool is_installed = false;
+  if (is_installed) return;
+  is_installed = true;
+  analyze_before = post_parse_analyze_hook;
+  post_parse_analyze_hook = use_servers_casts;
+}
+
+int execute_statement(const char *sql, Parameters *parameters, bool is_our_own) {
+  if (!is_our_own && parameters->count == 0) return SPI_execute(sql, false, 0);
+  install_servers_casts();
   SPIPlanPtr plan = SPI_prepare_params(sql, use_literals, parameters, 0);
   return plan == nullptr ? SPI_result : SPI_execute_plan(plan, nullptr, nullptr, false, 0);
 }
@@ -97,7 +136,7 @@ Answer run(const char *sql, int parameter_count, const char *const *parameters, 
   Parameters values{parameter_count, parameters};
   // Not before all that could end in a call of something else.
   admit_statements(count_utility_statements(sql));
-  int result = execute_statement(sql, &values);
+  int result = execute_statement(sql, &values, keep_rows);
   if (result < 0) elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
 
   answer.processed = SPI_processed;

@@ -15,7 +15,7 @@ SourceContent::SourceContent(Connection &source, std::string query, uint32_t oid
   if (bytes > kPortion * 8192)
     blocks_ = std::stoull(*source_.query_value(
         R"(SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid)
-                  / pg_catalog.current_setting('block_size')::pg_catalog.int8)",
+                  / pg_catalog.int8in(pg_catalog.textout(pg_catalog.current_setting('block_size'))))",
         {std::to_string(oid)}));
   ask();
 }

@@ -92,7 +92,7 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.r
   FROM relation c
        JOIN pg_catalog.pg_class p ON p.oid = c.oid
        LEFT JOIN LATERAL (
-         SELECT pg_catalog.count(*) AS columns, pg_catalog.sum(a.xmin::text::bigint) AS versions
+         SELECT pg_catalog.count(*) AS columns, pg_catalog.sum(pg_catalog.int8in(pg_catalog.xidout(a.xmin))) AS versions
            FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid) a ON true)";
 
 SourceCatalog read_database(Connection &source) {

@@ -24,6 +24,7 @@ extern "C" {
 #include "access/visibilitymap.h"
 #include "access/xlog.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
@@ -41,6 +42,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 }
 
@@ -48,11 +50,20 @@ namespace pagila_repl {
 
 namespace {
 
-// True if equal values of the type are the same bytes, so that the type's own hash tells all differences apart.
+// A cast without function lends the type the operator classes of another, as long as the cast is there.
+bool is_by_cast_of_users(Oid type, Oid class_input) {
+  return GetSysCacheOid2(CASTSOURCETARGET, Anum_pg_cast_oid, ObjectIdGetDatum(type), ObjectIdGetDatum(class_input)) >=
+         FirstUnpinnedObjectId;
+}
+
+// True if equal values of the type are the same bytes, so that the type's own hash tells all differences apart. What users have
+// made for types of the server has no part in it: it need not be there at the next run.
 bool is_equality_identity(Oid type, Oid collation) {
   TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_EXTENDED_PROC);
   if (!OidIsValid(entry->btree_opf) || !OidIsValid(entry->hash_extended_proc)) return false;
+  if (entry->btree_opf >= FirstUnpinnedObjectId || entry->hash_extended_proc >= FirstUnpinnedObjectId) return false;
   Oid base = entry->btree_opintype;
+  if (is_by_cast_of_users(type, base)) return false;
   // regclass and its like: the same name is another OID elsewhere.
   if (base == OIDOID && type != OIDOID) return false;
   Oid equal_image = get_opfamily_proc(entry->btree_opf, base, base, BTEQUALIMAGE_PROC);

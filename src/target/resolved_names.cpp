@@ -48,6 +48,12 @@ SearchPath search_path_for(const ResolvedObject &object) {
   return path;
 }
 
+// Where they shadow the server's own operators.
+SearchPath before_the_servers(SearchPath path) {
+  std::rotate(path.begin(), path.begin() + 1, path.end());
+  return path;
+}
+
 // As pg_dump has it.
 const SearchPath kNoSchemas{"pg_catalog"};
 
@@ -116,9 +122,13 @@ bool add_hints(const std::vector<NameDifference> &differences, const std::vector
   bool is_new = false;
   for (const NameDifference &difference : differences) {
     Home home{difference.there.schema, difference.there.name};
-    // The schemas of all that the statements about it refer to, of what this does alone, and none.
+    // The schemas of all that the statements about it refer to, of what this does alone, none, and those before pg_catalog.
     if (auto path = paths.find(home); path != paths.end() && homes.insert(home).second)
-      is_new = try_another(home, {path->second, search_path_for(difference.there), kNoSchemas}, hints) || is_new;
+      is_new = try_another(home,
+                           {path->second, search_path_for(difference.there), kNoSchemas,
+                            before_the_servers(path->second), before_the_servers(search_path_for(difference.there))},
+                           hints) ||
+               is_new;
     // It may have been made before the operator class that it groups by, on which nothing depends.
     if (difference.there.kind == "view") is_new = hints.again.insert(home).second || is_new;
   }
