@@ -3,16 +3,24 @@
 #include "run/database_object_findings.hpp"
 
 #include "core/counted.hpp"
+#include "pg/boundary.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 #include "source/findings.hpp"
 #include "source/preflight.hpp"
 #include "source/read_database_objects.hpp"
+#include "target/relation_locks.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+}
 
 namespace pagila_repl {
 
 namespace {
 
 constexpr char kCheck[] = "object of the database";
+constexpr const char *kPatience = "10s";  // for a lock
 
 std::vector<Finding> findings_of(const std::vector<Error> &errors) {
   Findings found;
@@ -44,7 +52,20 @@ std::vector<Finding> look_at_database_objects(Connection &source, const SourceCa
   }
   const SourceDatabaseObjects read = read_database_objects(source, catalog, kinds);
   std::vector<Error> errors;
-  planned = plan_database_objects(read.objects, kinds, catalog.schemas, errors);
+  try {
+    in_subtransaction([&] {
+      int settings = guarded([] { return NewGUCNestLevel(); });
+      set_local("lock_timeout", kPatience);
+      planned = plan_database_objects(read.objects, kinds, catalog.schemas, errors);
+      guarded([settings] { AtEOXact_GUC(false, settings); });
+    });
+  } catch (const Error &error) {
+    // A setting is tried, and another session may be changing it.
+    if (!is_lock_failure(error.sqlstate) && error.sqlstate != "XX000") throw;
+    found.warning(kCheck, "objects of the database cannot be compared now: " + error.message,
+                  "Call it again when others have ended their transactions.");
+    return found.take();
+  }
   const DatabaseObjectWork &work = *planned;
   found.add(read.findings);
   found.add(findings_of(errors));

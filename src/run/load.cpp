@@ -18,6 +18,7 @@
 #include "source/preflight_locks.hpp"
 #include "source/read_dump.hpp"
 #include "target/audit.hpp"
+#include "target/database_objects.hpp"
 #include "target/decoding.hpp"
 #include "target/fill.hpp"
 #include "target/large_objects.hpp"
@@ -170,7 +171,9 @@ void load(const LoadRequest &request, RunRecord &record) {
   std::optional<LargeObjectWork> large_objects = large_objects_of(dump);
   std::optional<DatabaseObjectWork> database_objects;
   in_transaction([&] {
-    in_lock_tries({request.swap_budget_ms, oids_of(plan.schemas)}, [&](RelationLocks &) {
+    LockTries tries{request.swap_budget_ms, oids_of(plan.schemas), {}};
+    if (request.database_objects.any()) tries.relation_oids = catalogs_of_database_objects();
+    in_lock_tries(tries, [&](RelationLocks &) {
       check_may_replace(plan.schemas);
       others = find_other_copies({record.kind(), {}, {}, {}}, plan.schemas);
       check_other_copies(others, request);

@@ -30,6 +30,7 @@
 #include "source/resolved_names.hpp"
 #include "source/snapshot.hpp"
 #include "target/content.hpp"
+#include "target/database_objects.hpp"
 #include "target/decoding.hpp"
 #include "target/large_objects.hpp"
 #include "target/leftovers.hpp"
@@ -331,7 +332,9 @@ void pull(const ReplicateRequest &request, RunRecord &record) {
   std::optional<LargeObjectWork> large_objects = large_objects_of(source, all);
   std::optional<DatabaseObjectWork> database_objects;
   in_transaction([&] {
-    in_lock_tries({request.swap_budget_ms, oids_of(all)}, [&](RelationLocks &) {
+    LockTries tries{request.swap_budget_ms, oids_of(all), {}};
+    if (request.database_objects.any()) tries.relation_oids = catalogs_of_database_objects();
+    in_lock_tries(tries, [&](RelationLocks &) {
       check_may_replace(all);
       others = find_other_copies(origin, source.plan.schemas);
       check_other_copies(others, request);

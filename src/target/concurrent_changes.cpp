@@ -20,6 +20,8 @@ extern "C" {
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_largeobject.h"
 #include "catalog/pg_type.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
@@ -300,6 +302,22 @@ void check_no_changes_since(Snapshot moment, const ObjectSet &inside, uint64_t w
       moment, [&]() -> const ObjectSet & { return inside; }, written_after));
 }
 
+bool is_row_changed_since(Snapshot moment, Oid catalog, const std::vector<AttrNumber> &columns,
+                          const std::set<std::vector<Oid>> &values) {
+  std::vector<Reference> references;
+  for (AttrNumber column : columns) references.push_back({column, catalog, 0});
+  Search search{references.data(), static_cast<int>(references.size()), moment, 0};
+  const ChangedRow *row = guarded([&] { return changed_rows(catalog, search); });
+  guarded([moment] { UnregisterSnapshot(moment); });
+  for (; row != nullptr; row = row->next) {
+    std::vector<Oid> found(row->objects, row->objects + row->count);
+    // References to nothing are not listed.
+    found.resize(columns.size(), InvalidOid);
+    if (values.count(found) > 0) return true;
+  }
+  return false;
+}
+
 namespace {
 
 // Who does what. Between the two parts stands a query of (pid, virtualtransaction, what), what being a verb and its object.
@@ -324,7 +342,9 @@ SELECT k.pid, k.virtualtransaction,
                                                        COALESCE(k.relation, k.objid), 0)) AS what
   FROM pg_catalog.pg_locks k
  WHERE k.granted AND k.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
-   AND k.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))";
+   AND (k.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+        -- Catalogs that databases share.
+        OR k.database = 0 AND k.locktype = 'relation' AND k.relation = ANY ($2::oid[])))";
 
 constexpr const char *kOnSchemas = R"(
    AND (k.locktype = 'relation'
@@ -337,7 +357,8 @@ constexpr const char *kOnSchemas = R"(
                OR (k.classid, k.objid) IN
                     (SELECT classid, objid FROM pg_catalog.pg_depend
                       WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = ANY ($1::oid[])
-                        AND deptype = 'n'))
+                        AND deptype = 'n')
+               OR k.classid = ANY ($2::oid[]))
         OR k.locktype = 'relation' AND k.mode NOT IN ('AccessShareLock', 'RowShareLock')
           AND k.relation IN (WITH RECURSIVE part (oid) AS (
                                SELECT pg_catalog.unnest($2::oid[])
@@ -367,12 +388,37 @@ void add_sentences(std::string &text, size_t &count, const std::string &sql, con
 
 }  // namespace
 
+namespace {
+
+// Some statements let go of the catalog before they commit.
+std::vector<ConcurrentChange> changes_of_catalogs(const std::vector<std::string> &relation_oids) {
+  std::vector<ConcurrentChange> changes;
+  for (const std::string &text : relation_oids) {
+    Oid catalog = static_cast<Oid>(std::stoul(text));
+    if (catalog >= FirstNormalObjectId || catalog == LargeObjectRelationId) continue;  // who writes to that holds it
+    Snapshot moment = remember_moment();
+    Search search{nullptr, 0, moment, 0};
+    const ChangedRow *row = guarded([&] { return changed_rows(catalog, search); });
+    guarded([moment] { UnregisterSnapshot(moment); });
+    for (; row != nullptr; row = row->next) {
+      Value what = OidIsValid(row->object) ? description_of({catalog, row->object}) : Value();
+      if (!what) what = description_of({RelationRelationId, catalog});
+      changes.push_back({row->transaction, what.value_or("a catalog")});
+    }
+  }
+  return changes;
+}
+
+}  // namespace
+
 std::string who_is_in_the_way(const std::vector<std::string> &schema_oids,
                               const std::vector<std::string> &relation_oids) {
   return as_extension_owner([&] {
     std::string text;
     size_t count = 0;
     for (const ConcurrentChange &change : changes_since(remember_moment(), schema_oids))
+      add_sentences(text, count, kWriter, {std::to_string(change.transaction), change.what});
+    for (const ConcurrentChange &change : changes_of_catalogs(relation_oids))
       add_sentences(text, count, kWriter, {std::to_string(change.transaction), change.what});
     bool is_on_anything = schema_oids.empty() && relation_oids.empty();
     add_sentences(text, count, std::string(kHolders) + (is_on_anything ? kOnAnything : kOnSchemas),

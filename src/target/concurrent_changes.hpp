@@ -13,6 +13,7 @@
 #include "pg/server.hpp"
 
 extern "C" {
+#include "access/attnum.h"
 #include "utils/snapshot.h"
 }
 
@@ -41,9 +42,16 @@ ObjectSet objects_inside(const std::vector<std::string> &schema_oids);
 uint64_t wal_position();
 void check_no_changes_since(Snapshot moment, const ObjectSet &inside, uint64_t written_after = 0);
 
+// Whether a transaction of others that had not ended at that moment has changed a row of the catalog, whatever has become of it since,
+// whose columns, which are OIDs and of which at most the last is 0, have one of these lists of values. Forgets the moment. Needs a
+// transaction.
+bool is_row_changed_since(Snapshot moment, Oid catalog, const std::vector<AttrNumber> &columns,
+                          const std::set<std::vector<Oid>> &values);
+
 // Sentences that say who holds locks on the schemas or on anything in them, or has changes of them under way: process or
 // prepared transaction, role, what it does, what it holds. Empty if nobody does. Also who holds locks on these other tables, or their
-// partitions, that keep a foreign key to them from being made. With neither: whoever holds a lock that
+// partitions, that keep a foreign key to them from being made; of a catalog, who is changing its rows or holds a lock on an object
+// that it tells of. With neither: whoever holds a lock that
 // conflicts with reading or altering any user's object of this database. Needs a transaction.
 std::string who_is_in_the_way(const std::vector<std::string> &schema_oids,
                               const std::vector<std::string> &relation_oids = {});

@@ -15,12 +15,17 @@
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/concurrent_changes.hpp"
 #include "target/database_object_state.hpp"
 #include "target/permitted.hpp"
+#include "target/skipped_objects.hpp"
 
 extern "C" {
+#include "catalog/pg_database.h"
+#include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_event_trigger.h"
 #include "catalog/pg_publication.h"
+#include "catalog/pg_shdescription.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "tcop/cmdtag.h"
@@ -72,8 +77,11 @@ void try_settings(DatabaseObjectWork &work, std::vector<Error> &errors) {
         for (const PlannedDatabaseObject::Part &part : parts) execute_restricted(part.statement.text);
       });
     } catch (const Error &error) {
-      if (error.sqlstate == "57014" || error.sqlstate.compare(0, 2, "53") == 0) {
+      // The first setting of the role, or comment, and others are making one, too.
+      bool is_made_by_others = error.sqlstate == "23505";
+      if (!is_of_object(error) || is_made_by_others) {
         roll_back_subtransaction(outer);
+        if (is_made_by_others) throw Error("55P03", "another session has just changed " + described(key));
         throw;
       }
       Error refused(error.sqlstate, described(key) + " cannot be set here: " + error.message, error.detail,
@@ -198,11 +206,25 @@ void check_function_of(const DatabaseObjectKey &key, const std::vector<std::stri
   }
 }
 
-void make(const PlannedDatabaseObject &object, const RunOptions &options, std::map<std::string, int> &skipped) {
+// Whoever makes one of that name at the same time may be faster.
+void create(const DatabaseObjectKey &key, const std::string &statement) {
+  try {
+    execute_restricted(statement);
+  } catch (const Error &error) {
+    if (error.sqlstate != "42710" && error.sqlstate != "23505") throw;
+    throw Error("55P03", "another session has just made " + described(key));
+  }
+}
+
+void make(const DatabaseObjectKey &key, const PlannedDatabaseObject &object, const RunOptions &options,
+          std::map<std::string, int> &skipped) {
+  using Part = DatabaseObjectCall::Part;
   for (const PlannedDatabaseObject::Part &part : object.parts) {
     set_local("search_path", part.search_path);
-    if (part.statement.what.database_object.part == DatabaseObjectCall::Part::owner)
+    if (part.statement.what.database_object.part == Part::owner)
       set_owner(part, options, skipped);
+    else if (part.statement.what.database_object.part == Part::create)
+      create(key, part.statement.text);
     else
       execute_restricted(part.statement.text);
   }
@@ -307,6 +329,13 @@ void check_event_trigger_functions(Stage &stage) {
   }
 }
 
+static std::vector<std::string> roles_with_settings(const std::set<DatabaseObjectKey> &keys) {
+  std::vector<std::string> roles;
+  for (const DatabaseObjectKey &key : keys)
+    if (key.kind == Kind::setting) roles.push_back(std::to_string(key.role));
+  return roles;
+}
+
 // Some statements lock the object, some only change its row.
 void hold_database_objects(const DatabaseObjectWork &work) {
   std::set<DatabaseObjectKey> keys = concerned(work, managed_database_objects(work));
@@ -322,15 +351,58 @@ void hold_database_objects(const DatabaseObjectWork &work) {
   hold(Kind::event_trigger, EventTriggerRelationId,
        "SELECT 1 FROM pg_catalog.pg_event_trigger WHERE oid = $1::oid FOR UPDATE");
   if (!work.kinds.settings) return;
-  as_extension_owner([] {
+  std::vector<std::string> roles = roles_with_settings(keys);
+  as_extension_owner([&] {
     query(R"(SELECT 1 FROM pg_catalog.pg_db_role_setting
               WHERE setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-                FOR UPDATE)");
+                AND setrole = ANY ($1::oid[]) FOR UPDATE)",
+          {array_literal(roles)});
+    query(R"(SELECT 1 FROM pg_catalog.pg_shdescription
+              WHERE objoid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+                AND classoid = 'pg_catalog.pg_database'::pg_catalog.regclass FOR UPDATE)");
   });
 }
 
-std::string make_database_objects(const DatabaseObjectWork &work, const RunOptions &options, int64_t run_id) {
+// What nobody can hold, since it is not there, may have been made meanwhile.
+static void check_as_seen(const std::set<DatabaseObjectKey> &keys, const DatabaseObjectStates &seen,
+                          const DatabaseObjectStates &here) {
+  for (const DatabaseObjectKey &key : keys) {
+    const std::string *before = find(seen, key), *now = find(here, key);
+    if ((before == nullptr) != (now == nullptr) || (now != nullptr && *now != *before))
+      throw Error("55P03", "another session has just changed " + described(key));
+  }
+}
+
+// A setting that was the first of a role, or the first comment, is written over by the statement that sets another.
+static void check_values_since(const std::set<DatabaseObjectKey> &keys, Snapshot settings, Snapshot comments) {
+  std::set<std::vector<Oid>> of_roles;
+  for (const DatabaseObjectKey &key : keys)
+    if (key.kind == Kind::setting) of_roles.insert({MyDatabaseId, key.role});
+  if (is_row_changed_since(settings, DbRoleSettingRelationId,
+                           {Anum_pg_db_role_setting_setdatabase, Anum_pg_db_role_setting_setrole}, of_roles))
+    throw Error("55P03", "another session is changing a setting of the database");
+  bool is_commented = keys.count({Kind::comment, "", 0}) > 0;
+  if (is_row_changed_since(comments, SharedDescriptionRelationId,
+                           {Anum_pg_shdescription_objoid, Anum_pg_shdescription_classoid},
+                           {{MyDatabaseId, DatabaseRelationId}}) &&
+      is_commented)
+    throw Error("55P03", "another session is changing the comment on the database");
+}
+
+std::vector<std::string> catalogs_of_database_objects() {
+  std::vector<std::string> oids;
+  for (Oid catalog :
+       {PublicationRelationId, EventTriggerRelationId, DbRoleSettingRelationId, SharedDescriptionRelationId})
+    oids.push_back(std::to_string(catalog));
+  return oids;
+}
+
+std::string make_database_objects(const DatabaseObjectWork &work, const DatabaseObjectStates &seen,
+                                  const RunOptions &options, int64_t run_id) {
+  Snapshot settings = remember_moment(), comments = remember_moment();
+  hold_database_objects(work);
   DatabaseObjectStates managed = managed_database_objects(work), here = database_objects_here();
+  check_as_seen(concerned(work, managed), seen, here);
   std::map<std::string, int> skipped;
   std::set<DatabaseObjectKey> made;
   size_t written = 0, removed = 0;
@@ -347,12 +419,13 @@ std::string make_database_objects(const DatabaseObjectWork &work, const RunOptio
       continue;
     }
     if (now != nullptr && !is_value(key.kind)) take_away(key);
-    make(object, options, skipped);
+    make(key, object, options, skipped);
     if (key.kind == Kind::event_trigger) check_function_of(key, work.schemas);
     made.insert(key);
     written++;
     PR_FAULT("database_object");
   }
+  check_values_since(concerned(work, managed), settings, comments);
   record_database_objects(work, made, run_id);
   std::string remarks;
   if (!work.wanted.empty())

@@ -5,8 +5,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/run_options.hpp"
+#include "target/database_object_state.hpp"
 #include "target/database_object_work.hpp"
 #include "target/manifest.hpp"
 #include "target/stage.hpp"
@@ -26,14 +28,19 @@ void find_database_object_drift(const DatabaseObjectWork &work, Drift &drift);
 // Only the last of these.
 void leave_out_own_dependents(const DatabaseObjectWork &work, Drift &drift);
 
-// Keeps others from changing what find_database_object_drift looks at, until the (sub)transaction ends.
+// Keeps others from changing what find_database_object_drift looks at, until the (sub)transaction ends. What is not there yet cannot be
+// held.
 void hold_database_objects(const DatabaseObjectWork &work);
 // Throws if an event trigger would call a function of the copy that is not there (42883), or whose owner is no superuser, who could
 // replace it (42501); or, if the run skips objects, leaves it out. Needs a transaction.
 void check_event_trigger_functions(Stage &stage);
 
 // Makes what is wanted and takes away what earlier runs made and is not. As the session's role. Returns remarks, each with "; "
-// before it. Part of publishing.
-std::string make_database_objects(const DatabaseObjectWork &work, const RunOptions &options, int64_t run_id);
+// before it. Throws 55P03 if others have made or changed one since `seen`, what was here when drift was looked for. Part of publishing.
+std::string make_database_objects(const DatabaseObjectWork &work, const DatabaseObjectStates &seen,
+                                  const RunOptions &options, int64_t run_id);
+
+// OIDs of the catalogs that tell of such objects, for LockTries: who is changing one is named then.
+std::vector<std::string> catalogs_of_database_objects();
 
 }  // namespace pagila_repl

@@ -18,9 +18,17 @@
 #include "target/permitted.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
 #include "catalog/pg_largeobject.h"
+#include "catalog/pg_largeobject_metadata.h"
 #include "miscadmin.h"
+#include "storage/large_object.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 }
 
 namespace pagila_repl {
@@ -185,8 +193,19 @@ class Writer {
   DiskReserve reserve_;
 };
 
+Error just_changed(uint32_t oid) { return Error("55P03", "another session has just changed " + named(oid)); }
+
+void create(uint32_t oid) {
+  try {
+    execute("SELECT pg_catalog.lo_create($1::oid)", {text(oid)});
+  } catch (const Error &error) {
+    if (error.sqlstate != "42710" && error.sqlstate != "23505") throw;
+    throw just_changed(oid);
+  }
+}
+
 void write(const LargeObjectWork &work, const PlannedLargeObject &object) {
-  execute("SELECT pg_catalog.lo_create($1::oid)", {text(object.oid)});
+  create(object.oid);
   Writer writer(object.oid);
   work.read(object, [&](const std::string &bytes) { writer.take(bytes); });
   uint64_t written = writer.end();
@@ -227,7 +246,28 @@ void let_go_of(uint32_t oid) {
   });
 }
 
-void remove(uint32_t oid) { execute("SELECT pg_catalog.lo_unlink($1::oid)", {text(oid)}); }
+// Waits for who is changing one of them, and keeps others from it.
+void hold(const std::vector<std::string> &oids) {
+  as_extension_owner([&] {
+    by_the_thousand(oids, [](const std::vector<std::string> &some) {
+      for (const char *rows : {"pg_catalog.pg_largeobject_metadata WHERE oid", "pg_catalog.pg_largeobject WHERE loid"})
+        (void)query(
+            "SELECT pg_catalog.count(*) FROM (SELECT FROM " + std::string(rows) + " = ANY ($1::oid[]) FOR UPDATE) r",
+            {array_literal(some)});
+    });
+  });
+}
+
+// If it is still as it was seen. Comments and new pages are kept from nobody by its rows.
+void remove(uint32_t oid, const Look &seen) {
+  guarded([oid] { LockDatabaseObject(LargeObjectRelationId, oid, 0, AccessExclusiveLock); });
+  std::map<uint32_t, State> now = states_of({text(oid)});
+  const State &before = seen.here.at(oid);
+  auto found = now.find(oid);
+  if (found == now.end() || found->second.definition != before.definition || found->second.versions != before.versions)
+    throw just_changed(oid);
+  execute("SELECT pg_catalog.lo_unlink($1::oid)", {text(oid)});
+}
 
 bool is_as_wanted(const PlannedLargeObject &object, const std::string &properties, const Look &seen) {
   auto managed = seen.managed.find(object.oid);
@@ -236,11 +276,14 @@ bool is_as_wanted(const PlannedLargeObject &object, const std::string &propertie
          managed->second.properties_hash == properties;
 }
 
+// What stays as it is, as it was seen: others may have changed it since.
 void record(const LargeObjectWork &work, const Look &seen, int64_t run_id,
-            const std::map<uint32_t, std::pair<std::string, std::string>> &hashes) {
+            const std::map<uint32_t, std::pair<std::string, std::string>> &hashes,
+            const std::vector<std::string> &written) {
   std::vector<std::string> before = oids_of({work.schemas, {}, {}}, seen.managed), now;
   for (const auto &[oid, both] : hashes) now.push_back(text(oid));
-  std::map<uint32_t, State> states = states_of_all(now);
+  std::map<uint32_t, State> states = states_of_all(written);
+  states.insert(seen.here.begin(), seen.here.end());
   as_extension_owner([&] {
     execute("DELETE FROM pagila_repl.managed_large_object WHERE loid = ANY ($1::oid[] || $2::oid[])",
             {array_literal(before), array_literal(now)});
@@ -269,49 +312,101 @@ void record(const LargeObjectWork &work, const Look &seen, int64_t run_id,
 
 void find_large_object_drift(const LargeObjectWork &work, Drift &drift) { (void)look(work, drift); }
 
-std::string write_large_objects(const LargeObjectWork &work, const RunOptions &options, int64_t run_id) {
+WrittenLargeObjects write_large_objects(const LargeObjectWork &work, const RunOptions &options, int64_t run_id) {
   Drift drift;
   Look seen = look(work, drift);
   check_drift(drift, options);
+  WrittenLargeObjects result;
   std::map<std::string, int> skipped;
   std::map<uint32_t, std::pair<std::string, std::string>> hashes;
   std::set<uint32_t> wanted;
-  size_t written = 0, removed = 0;
+  std::vector<const PlannedLargeObject *> to_write;
+  std::vector<std::string> replaced, written;
   for (const PlannedLargeObject &object : work.wanted) {
     wanted.insert(object.oid);
     std::string properties = properties_hash(object, options);
-    if (is_as_wanted(object, properties, seen)) {
-      hashes[object.oid] = {object.content_hash, properties};
-      continue;
-    }
-    if (seen.here.count(object.oid) > 0) remove(object.oid);
-    write(work, object);
-    set_properties(object, options, skipped);
-    std::string hash = hash_of(object.oid);
-    if (!object.content_hash.empty() && hash != object.content_hash)
-      throw Error("XX001", "verification failed", named(object.oid) + " holds other bytes than the source.",
-                  "The target is unchanged.");
-    hashes[object.oid] = {hash, properties};
-    let_go_of(object.oid);
-    written++;
+    hashes[object.oid] = {object.content_hash, properties};
+    if (is_as_wanted(object, properties, seen)) continue;
+    to_write.push_back(&object);
+    if (seen.here.count(object.oid) > 0) replaced.push_back(text(object.oid));
   }
+  std::vector<uint32_t> to_remove;
   for (const auto &[oid, one] : seen.managed)
-    if (wanted.count(oid) == 0 && seen.here.count(oid) > 0) {
-      remove(oid);
-      let_go_of(oid);
-      removed++;
+    if (wanted.count(oid) == 0 && seen.here.count(oid) > 0) to_remove.push_back(oid);
+  for (uint32_t oid : to_remove) replaced.push_back(text(oid));
+  hold(replaced);
+  for (const PlannedLargeObject *object : to_write) {
+    if (seen.here.count(object->oid) > 0) {
+      remove(object->oid, seen);
+      result.replaced.push_back({object->oid, static_cast<int32_t>((object->bytes + LOBLKSIZE - 1) / LOBLKSIZE)});
     }
-  record(work, seen, run_id, hashes);
-  std::string remarks;
+    write(work, *object);
+    set_properties(*object, options, skipped);
+    std::string hash = hash_of(object->oid);
+    if (!object->content_hash.empty() && hash != object->content_hash)
+      throw Error("XX001", "verification failed", named(object->oid) + " holds other bytes than the source.",
+                  "The target is unchanged.");
+    hashes[object->oid].first = hash;
+    let_go_of(object->oid);
+    written.push_back(text(object->oid));
+  }
+  for (uint32_t oid : to_remove) {
+    remove(oid, seen);
+    let_go_of(oid);
+    result.replaced.push_back({oid, 0});
+  }
+  record(work, seen, run_id, hashes, written);
   if (!work.wanted.empty())
-    remarks +=
-        "; " + counted(work.wanted.size(), "large {object|objects}") + ", " + std::to_string(written) + " written";
-  if (removed > 0) remarks += "; " + counted(removed, "large {object|objects} removed");
-  for (const std::string &lost : drift.modified) remarks += "; overwritten: " + lost;
-  for (const std::string &lost : drift.unmanaged) remarks += "; dropped: " + lost;
+    result.remarks += "; " + counted(work.wanted.size(), "large {object|objects}") + ", " +
+                      std::to_string(written.size()) + " written";
+  if (!to_remove.empty()) result.remarks += "; " + counted(to_remove.size(), "large {object|objects} removed");
+  for (const std::string &lost : drift.modified) result.remarks += "; overwritten: " + lost;
+  for (const std::string &lost : drift.unmanaged) result.remarks += "; dropped: " + lost;
   for (const auto &[what, times] : skipped)
-    remarks += "; " + counted(static_cast<uint64_t>(times), what) + " of large objects";
-  return remarks;
+    result.remarks += "; " + counted(static_cast<uint64_t>(times), what) + " of large objects";
+  return result;
+}
+
+namespace {
+
+// Server code. Plain data: the first that others have written more pages of, committed or not; 0 if none.
+struct Appended {
+  uint32_t oid;
+  bool is_under_way;
+};
+
+Appended find_appended(const WrittenLargeObjects::Replaced *objects, size_t count) {
+  Appended found{};
+  Relation relation = table_open(LargeObjectRelationId, AccessShareLock);
+  for (size_t i = 0; i < count && found.oid == 0; i++) {
+    CHECK_FOR_INTERRUPTS();
+    SnapshotData dirty;
+    InitDirtySnapshot(dirty);
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_largeobject_loid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(objects[i].oid));
+    ScanKeyInit(&keys[1], Anum_pg_largeobject_pageno, BTGreaterEqualStrategyNumber, F_INT4GE,
+                Int32GetDatum(objects[i].pages));
+    SysScanDesc scan = systable_beginscan(relation, LargeObjectLOidPNIndexId, true, &dirty, 2, keys);
+    if (HeapTupleIsValid(systable_getnext(scan))) found = {objects[i].oid, TransactionIdIsValid(dirty.xmin)};
+    systable_endscan(scan);
+  }
+  table_close(relation, AccessShareLock);
+  return found;
+}
+
+}  // namespace
+
+void check_large_objects_since(const std::vector<WrittenLargeObjects::Replaced> &replaced) {
+  const WrittenLargeObjects::Replaced *objects = replaced.data();
+  size_t count = replaced.size();
+  Appended found = guarded([=] { return find_appended(objects, count); });
+  if (found.oid == 0) return;
+  if (found.is_under_way) throw Error("55P03", "another session is writing to " + named(found.oid));
+  throw Error("55000", named(found.oid) + " was written to during the run", {}, "Run it again.");
+}
+
+std::vector<std::string> catalogs_of_large_objects() {
+  return {text(LargeObjectRelationId), text(LargeObjectMetadataRelationId)};
 }
 
 }  // namespace pagila_repl

@@ -81,6 +81,7 @@ std::vector<std::string> names_of(const Stage &stage) {
 struct LastLook {
   Snapshot moment;  // before it
   Drift drift;
+  DatabaseObjectStates objects;                                 // of the database
   std::map<std::string, std::vector<std::string>> definitions;  // by schema
   DatabaseParts dropped;  // by publishing: casts and transforms that came with the copies or were made by hand
 };
@@ -116,7 +117,10 @@ LastLook look(const Stage &stage, const RunOptions &options) {
   look.moment = remember_moment();
   if (stage.database_objects) hold_database_objects(*stage.database_objects);
   look.drift = find_drift(names_of(stage), stage.carried);
-  if (stage.database_objects) find_database_object_drift(*stage.database_objects, look.drift);
+  if (stage.database_objects) {
+    look.objects = database_objects_here();
+    find_database_object_drift(*stage.database_objects, look.drift);
+  }
   check_drift(look.drift, options);
   look.dropped = parts_to_drop(stage, look.drift);
   look.definitions = definitions_to_replace(stage, look.dropped);
@@ -264,8 +268,22 @@ void record_swap(const Stage &stage, const LastLook &seen, const std::string &mo
   });
 }
 
+constexpr size_t kFewLargeObjects = 5000;
+
+// Whose changes may be in the way.
+std::vector<std::string> relations_elsewhere(const Stage &stage) {
+  std::vector<std::string> oids = tables_referred_to(stage);
+  auto add = [&](const std::vector<std::string> &catalogs) {
+    oids.insert(oids.end(), catalogs.begin(), catalogs.end());
+  };
+  if (stage.database_objects) add(catalogs_of_database_objects());
+  if (stage.large_objects) add(catalogs_of_large_objects());
+  return oids;
+}
+
 void try_to_publish(const Stage &stage, const RunOptions &options, const std::string &message, OutwardRows &rows,
-                    RelationLocks &locks, RunRecord &record) {
+                    RelationLocks &locks, RunRecord &record,
+                    const std::vector<WrittenLargeObjects::Replaced> &large_objects) {
   check_same_schemas(stage);
   check_no_schema_of_extension(names_of(stage));
   check_shown_to_decoding(stage.stage_oids());
@@ -288,10 +306,13 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   put_in_place(parts);
   as_extension_owner([&] { record_parts(parts, std::to_string(record.id())); });
   members += run_later_statements(stage);
-  if (stage.database_objects) members += make_database_objects(*stage.database_objects, options, record.id());
+  if (stage.database_objects)
+    members += make_database_objects(*stage.database_objects, seen.objects, options, record.id());
   // What is replaced has no say any more in what becomes of rows elsewhere.
   switch_off_keys_out_of(stage.live_oids());
   check_swapped(stage);
+  // Many take longer than readers should wait.
+  if (large_objects.size() > kFewLargeObjects) check_large_objects_since(large_objects);
   flush_own_wal();
   PR_FAULT("held_still");
   locks.shut_out_readers();
@@ -299,6 +320,7 @@ void try_to_publish(const Stage &stage, const RunOptions &options, const std::st
   PR_FAULT("publish");
   check_keys_are_on(keys);
   check_no_changes_since(held.moment, held.inside, held.wal_position);
+  if (large_objects.size() <= kFewLargeObjects) check_large_objects_since(large_objects);
   advance_member_sequences(stage.members);
 }
 
@@ -309,13 +331,17 @@ void publish(const Stage &stage, const RunOptions &options, const std::string &m
   // A try that fails undoes a subtransaction: aborting the transaction would release the locks of the run.
   in_durable_transaction([&] {
     OutwardRows rows(stage);
-    LockTries tries{options.swap_budget_ms, stage.live_oids(), tables_referred_to(stage)};
-    // Before the tries, since it may take long.
-    std::string told = message;
-    if (stage.large_objects) told += write_large_objects(*stage.large_objects, options, record.id());
+    LockTries tries{options.swap_budget_ms, stage.live_oids(), relations_elsewhere(stage)};
+    // Before the others, since it may take long.
+    WrittenLargeObjects large;
+    if (stage.large_objects)
+      in_lock_tries(tries,
+                    [&](RelationLocks &) { large = write_large_objects(*stage.large_objects, options, record.id()); });
     in_lock_tries(tries, [&](RelationLocks &) { rows.compare(); });
     PR_FAULT("compared");
-    in_lock_tries(tries, [&](RelationLocks &locks) { try_to_publish(stage, options, told, rows, locks, record); });
+    in_lock_tries(tries, [&](RelationLocks &locks) {
+      try_to_publish(stage, options, message + large.remarks, rows, locks, record, large.replaced);
+    });
     rows.end();
   });
   // They are reached by everyone now.
