@@ -1,4 +1,4 @@
-// Knows event triggers of runs by what is recorded of them.
+// Knows event triggers of runs by what is recorded of them: the name and the function, since others may have made one of that name.
 
 #include "target/still_event_triggers.hpp"
 
@@ -15,7 +15,10 @@ namespace {
 constexpr const char *kCalledForRunsOnly = R"(
 SELECT pg_catalog.bool_and(m.name IS NOT NULL)
   FROM pg_catalog.pg_event_trigger e
-       LEFT JOIN pagila_repl.managed_database_object m ON m.kind = 'event trigger' AND m.name = e.evtname::text
+       LEFT JOIN pagila_repl.managed_database_object m
+         ON m.kind = 'event trigger' AND m.name = e.evtname::text
+            -- As jsonb prints it first.
+            AND pg_catalog.starts_with(m.definition, pg_catalog.concat('{"evtfoid": "', e.evtfoid::oid, '",'))
  WHERE e.evtfoid = $1::oid)";
 
 bool is_still(Oid function) {
