@@ -87,9 +87,10 @@ bool needs(Oid oid) {
 
 // What is kept with a function that is called.
 struct Called {
-  Oid role;       // as which it was called last
-  bool is_still;  // does nothing
-  Datum of_next;  // what the hook before ours keeps
+  Oid role;         // as which it was called last
+  bool is_still;    // does nothing
+  bool is_counted;  // as a running event trigger of a superuser
+  Datum of_next;    // what the hook before ours keeps
 };
 
 Datum do_nothing(FunctionCallInfo) { return Datum{0}; }
@@ -114,18 +115,25 @@ void call(FmgrHookEventType event, FmgrInfo *info, Datum *argument) {
     *argument = PointerGetDatum(called);
   }
   if (called->is_still) return;
+  // It may have been dropped or given away meanwhile.
+  if (event != FHET_START && called->is_counted) {
+    called->is_counted = false;
+    event_triggers_running--;
+  }
   FoundFunction function;
-  if (guard_is_on() && find_function(info->fn_oid, &function)) {
-    if (event == FHET_START && function.is_event_trigger && is_event_trigger_still != nullptr &&
-        is_event_trigger_still(info->fn_oid)) {
+  if (event == FHET_START && guard_is_on() && find_function(info->fn_oid, &function)) {
+    if (function.is_event_trigger && is_event_trigger_still != nullptr && is_event_trigger_still(info->fn_oid)) {
       // An event trigger is looked up anew for each event.
       called->is_still = true;
       info->fn_addr = do_nothing;
       return;
     }
-    if (is_superusers_event_trigger(function)) event_triggers_running += event == FHET_START ? 1 : -1;
-    if (event == FHET_START) check_call(info->fn_oid, function);
-    if (event == FHET_START && function.is_sql) forget_plans_of_others(info, called);
+    check_call(info->fn_oid, function);
+    if (function.is_sql) forget_plans_of_others(info, called);
+    if (is_superusers_event_trigger(function)) {
+      called->is_counted = true;
+      event_triggers_running++;
+    }
   }
   if (call_before != nullptr && (needs_before == nullptr || needs_before(info->fn_oid)))
     call_before(event, info, &called->of_next);
