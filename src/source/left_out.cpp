@@ -30,7 +30,7 @@ SELECT 'setting', 'settings',
   FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
        LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
        CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting)
- WHERE d.datname = pg_catalog.current_database() AND NOT $5::pg_catalog.bool AND c.setting NOT LIKE 'pagila\_repl.%'
+ WHERE d.datname = pg_catalog.current_database() AND NOT $5::pg_catalog.bool AND c.setting NOT ILIKE 'pagila\_repl.%'
 UNION ALL
 SELECT 'subscription', 'subscriptions', subname FROM pg_catalog.pg_subscription
  WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "pg/server.hpp"
 
 namespace pagila_repl {
 
@@ -21,7 +22,9 @@ bool DatabaseObjectPlanner::wants(const Statement &what) const {
   switch (what.database_object.kind) {
     case Kind::publication: return kinds_.publications;
     case Kind::setting:
-      return kinds_.settings && what.database_object.name.compare(0, sizeof kOurPrefix - 1, kOurPrefix) != 0;
+      // Names of settings are alike in any case of letters.
+      return kinds_.settings &&
+             pg_strncasecmp(what.database_object.name.c_str(), kOurPrefix, sizeof kOurPrefix - 1) != 0;
     case Kind::comment: return kinds_.settings;
     case Kind::event_trigger: return kinds_.event_triggers;
     default: return false;

@@ -9,6 +9,7 @@
 #include "pg/boundary.hpp"
 #include "source/answer.hpp"
 #include "source/findings.hpp"
+#include "source/statement.hpp"
 #include "source/wanted.hpp"
 
 extern "C" {
@@ -60,7 +61,7 @@ SELECT pg_catalog.split_part(c.setting, '=', 1), pg_catalog.substr(c.setting, pg
        LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
        CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting)
  WHERE d.datname = pg_catalog.current_database() AND (s.setrole = 0 OR r.oid IS NOT NULL)
-   AND c.setting NOT LIKE 'pagila\_repl.%'
+   AND c.setting NOT ILIKE 'pagila\_repl.%'
  ORDER BY 3 NULLS FIRST, 1)";
 constexpr const char *kComment = R"(
 SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
@@ -88,6 +89,19 @@ void add(PlannedDatabaseObject &object, Part part, const std::string &text,
   object.parts.push_back(made);
 }
 
+// Column lists and row filters come as the source prints them.
+void check_adds_table(const std::string &publication, const QualifiedName &table, const std::string &statement) {
+  Statement what;
+  try {
+    what = classify(statement, false);
+  } catch (const Error &error) {
+    if (error.sqlstate != "42601" && error.sqlstate != "0A000" && error.sqlstate != "42501") throw;
+  }
+  if (what.database_object.kind != Kind::publication || what.database_object.name != publication ||
+      what.schema != table.schema || what.name != table.name || !what.more_targets.empty())
+    throw Error("08P01", "source: unexpected column list or row filter of publication \"" + publication + "\"");
+}
+
 struct Members {
   std::vector<std::string> statements, inside, outside;  // outside: names of what is not copied
   bool has_schemas = false;
@@ -108,6 +122,7 @@ std::map<std::string, Members> read_members(Connection &source, const SourceCata
     std::string added = "TABLE ONLY " + quote(table.schema, table.name);
     if (has_parts && row[4]) added += " (" + text_in(row, 4) + ")";
     if (has_parts && row[5]) added += " WHERE (" + text_in(row, 5) + ")";
+    check_adds_table(text_in(row, 0), table, "ALTER PUBLICATION " + quote(text_in(row, 0)) + " ADD " + added);
     note(text_in(row, 0), flag_in(row, 3), "table " + quoted_name_in(row, 1), added);
   }
   if (!has_parts) return members;
