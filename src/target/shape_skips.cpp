@@ -173,6 +173,19 @@ bool has_search_path(const LoadPlan &plan) {
   });
 }
 
+// Server code: a function whose body is looked at when it is called, under the search_path that it has then.
+bool has_body_in_words(Node *node) {
+  return IsA(node, CreateFunctionStmt) && castNode(CreateFunctionStmt, node)->sql_body == nullptr;
+}
+
+bool has_functions_in_words(const LoadPlan &plan) {
+  return std::any_of(plan.shape.begin(), plan.shape.end(), [](const ShapeStatement &statement) {
+    if (statement.what.kind != Statement::Kind::run) return false;
+    const char *text = statement.text.c_str();
+    return guarded([text] { return has_body_in_words(parse(text)); });
+  });
+}
+
 // Something that would be found by the name instead, as OID of its catalog; $1: the name, $2: schemas where nothing counts, $3: the
 // schema, null for any.
 constexpr const char *kOtherFunctions = R"(
@@ -253,7 +266,8 @@ bool ShapeSkips::is_about_skipped(const ShapeStatement &statement) const {
 }
 
 void ShapeSkips::check_names(const LoadPlan &plan, const std::vector<std::string> &elsewhere) const {
-  bool is_qualified = !has_search_path(plan);
+  if (skipped_.empty()) return;
+  bool is_qualified = !has_search_path(plan) && !has_functions_in_words(plan);
   for (size_t i = 0; i < skipped_.size(); i++) {
     const SkippedObject &object = skipped_[i];
     Value other, schemas = array_literal(elsewhere);

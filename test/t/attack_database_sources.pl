@@ -129,6 +129,19 @@ is(pull(database_objects => $words), 'succeeded', 'which takes them back');
 is($target->safe_psql('pagila', 'SHOW default_transaction_read_only'), 'off', 'in time');
 
 #
+# A view that is skipped, and a function that would find an unfiltered table of its name in another schema.
+#
+
+$source->safe_psql('pagila', q{CREATE LANGUAGE nowhere HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler; CREATE SCHEMA a; CREATE SCHEMA b;
+    CREATE TABLE a.member (id integer); INSERT INTO a.member VALUES (1), (2); CREATE TABLE b.secret (id integer); INSERT INTO b.secret VALUES (1), (2);
+    CREATE FUNCTION b.is_member(i integer) RETURNS boolean LANGUAGE nowhere AS 'BEGIN RETURN i = 1; END'; CREATE VIEW b.member AS SELECT id FROM a.member WHERE b.is_member(id);
+    CREATE FUNCTION b.may(i integer) RETURNS boolean LANGUAGE plpgsql SET search_path TO 'b', 'a' AS 'BEGIN RETURN EXISTS (SELECT FROM member WHERE id = i); END';
+    ALTER TABLE b.secret ENABLE ROW LEVEL SECURITY; CREATE POLICY members ON b.secret USING (b.may(id))});
+isnt(pull(schemas => q{'{a,b}'}, on_object_error => q{'skip'}), 'succeeded', 'a view that a policy needs by the words of a function is not skipped');
+like(last_run($target, 'error_hint'), qr/^It is not skipped, since relation a\.member has the same name/, 'and the error says why');
+$source->safe_psql('pagila', q{DROP SCHEMA a, b CASCADE; DROP LANGUAGE nowhere});
+
+#
 # A source that prints more than a row filter
 #
 
