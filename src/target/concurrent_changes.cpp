@@ -10,6 +10,7 @@
 #include "pg/boundary.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "target/database_parts.hpp"
 #include "target/inside.hpp"
 
 extern "C" {
@@ -282,6 +283,8 @@ ObjectSet objects_inside(const std::vector<std::string> &schema_oids) {
       kCastsInside;
   for (const Row &row : query(sql, {array_literal(schema_oids)}))
     objects.insert({static_cast<Oid>(std::stoul(*row[0])), static_cast<Oid>(std::stoul(*row[1]))});
+  // Those that are about nothing in the schemas, such as casts between types of the server.
+  for (const DatabasePart &part : parts_of_copies(schema_oids, {})) objects.insert({catalog_of(part), part.oid});
   return objects;
 }
 

@@ -17,6 +17,7 @@ CREATE TYPE live.mood AS ENUM ('sad', 'ok'); CREATE DOMAIN live.small AS integer
 CREATE TYPE live.pair AS (a integer, b integer);
 CREATE FUNCTION live.pair_text(live.pair) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'pair'::text$$;
 CREATE CAST (live.pair AS text) WITH FUNCTION live.pair_text(live.pair);
+CREATE CAST (point AS uuid) WITH INOUT;
 CREATE TABLE live.item (id integer, m live.mood, s live.small);
 COPY live.item FROM stdin;
 1	ok	7
@@ -34,6 +35,8 @@ my @changes = (
     [ 'ALTER DOMAIN live.small ADD CONSTRAINT is_large CHECK (VALUE > 0)', q{(SELECT count(*) = 1 FROM pg_constraint WHERE conname = 'is_large' AND contypid = 'live.small'::regtype)}, 'ALTER DOMAIN live.small DROP CONSTRAINT is_large', qr/live\.small|is_large/ ],
     [ q{COMMENT ON CAST (live.pair AS text) IS 'said meanwhile'}, q{(SELECT count(*) = 1 FROM pg_description JOIN pg_cast c ON c.oid = objoid AND classoid = c.tableoid WHERE description = 'said meanwhile' AND castsource = 'live.pair'::regtype)},
         'COMMENT ON CAST (live.pair AS text) IS NULL', qr/cast from live\.pair to text/ ],
+    [ q{COMMENT ON CAST (point AS uuid) IS 'said meanwhile'}, q{(SELECT count(*) = 1 FROM pg_description JOIN pg_cast c ON c.oid = objoid AND classoid = c.tableoid WHERE description = 'said meanwhile' AND castsource = 'point'::regtype)},
+        'COMMENT ON CAST (point AS uuid) IS NULL', qr/cast from point to uuid/ ],
     $has_citext ? ([ 'GRANT EXECUTE ON FUNCTION live.citext_eq(live.citext, live.citext) TO reader', q{(SELECT proacl::text LIKE '%reader%' FROM pg_proc WHERE oid = 'live.citext_eq'::regproc)},
         'REVOKE ALL ON FUNCTION live.citext_eq(live.citext, live.citext) FROM reader', qr/function live\.citext_eq/ ],
         [ 'GRANT USAGE ON TYPE live.citext TO reader', q{(SELECT typacl::text LIKE '%reader%' FROM pg_type WHERE oid = 'live.citext'::regtype)}, 'REVOKE ALL ON TYPE live.citext FROM reader', qr/type live\.citext/ ],
