@@ -232,7 +232,7 @@ void InsertStatement::end_row(std::string &out) {
   state_ = State::after_row;
 }
 
-// , or [ON CONFLICT DO NOTHING] ;
+// , or [ON CONFLICT [target] DO NOTHING] [RETURNING columns] ;
 void InsertStatement::read_after_row() {
   int c = skip_gap();
   if (c == ',' && !is_default_.empty()) {
@@ -241,12 +241,43 @@ void InsertStatement::read_after_row() {
     return;
   }
   if (c != ';') {
-    for (const char *word : {"on", "conflict", "do", "nothing"}) expect(word);
-    do_nothing_ = true;
-    if (skip_gap() != ';') throw not_values(text(next_token()));
+    SqlToken token = next_token();
+    if (is_word(text(token), "on")) {
+      read_on_conflict();
+      if (skip_gap() != ';') token = next_token();
+    }
+    if (in_.peek() != ';') {
+      if (!is_word(text(token), "returning")) throw not_values(text(token));
+      read_returning();
+    }
   }
   in_.skip();
   state_ = State::ended;
+}
+
+// Which conflicts it means does not matter: a row that it would leave out fails the run.
+void InsertStatement::read_on_conflict() {
+  expect("conflict");
+  int depth = 0;
+  for (;;) {
+    SqlToken token = next_token();
+    if (token.is_symbol('(')) ++depth;
+    if (token.is_symbol(')')) --depth;
+    if (depth <= 0 && token.is_symbol(';')) throw not_values(text(token));
+    if (depth == 0 && token.kind == SqlToken::Kind::word && is_word(text(token), "do")) break;
+  }
+  expect("nothing");
+  do_nothing_ = true;
+}
+
+// Nobody reads what it returns, so columns do nothing.
+void InsertStatement::read_returning() {
+  while (skip_gap() != ';') {
+    SqlToken token = next_token();
+    bool is_name = token.kind == SqlToken::Kind::word || token.kind == SqlToken::Kind::quoted_name;
+    if (!is_name && !token.is_symbol('.') && !token.is_symbol(',') && !token.is_symbol('*'))
+      throw not_values(text(token));
+  }
 }
 
 void InsertStatement::take_as_expressions() {
@@ -316,7 +347,7 @@ Error InsertStatement::not_values(std::string_view token) const {
   std::string name = is_ascii ? name_of_token(token) : "a name in other than ASCII letters";
   return in_.error("0A000", "INSERT is not of the form that a dump may contain, at " + name,
                    "A dump may contain INSERT INTO table [(columns)] [OVERRIDING SYSTEM VALUE] VALUES (...), ... "
-                   "[ON CONFLICT DO NOTHING].",
+                   "[ON CONFLICT ... DO NOTHING] [RETURNING columns].",
                    "Load the rows in this form, or with COPY, as pg_dump writes them.");
 }
 

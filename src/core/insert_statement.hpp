@@ -64,6 +64,8 @@ class InsertStatement {
   void read_after_value(std::string &out);
   void end_row(std::string &out);
   void read_after_row();
+  void read_on_conflict();
+  void read_returning();
   void give_up_literals(int depth);
   void find_end();
   void expect(const char *word);

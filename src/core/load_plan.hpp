@@ -73,8 +73,16 @@ struct Statement {
   std::vector<QualifiedName> more_targets;  // further objects that it is about
   // Takes away an object or a part of it: nothing, where the dump has not made it before.
   bool removes = false;
-  bool on_table = false;        // what it creates belongs to the table `schema`.`name`
-  std::string makes_index;      // name of an index that is created
+  bool on_table = false;    // what it creates belongs to the table `schema`.`name`
+  std::string makes_index;  // name of an index that is created
+  // Of a table that is created: its columns, in order, as far as they are written there. Of COPY: those that it lists.
+  std::vector<std::string> columns;
+  std::vector<std::string> added_columns;
+  // ALTER TABLE: columns that take another value by default from there on, and those whose values become other ones or go.
+  std::vector<std::string> redefaulted_columns, rewritten_columns;
+  std::string copy_encoding;    // that COPY says its rows have
+  bool restarts = false;        // a sequence, at `sequence_value`
+  bool unless_there = false;    // a schema is created IF NOT EXISTS
   bool is_unpopulated = false;  // a materialized view is created without rows
   // type: a relation, too. found_by_type: a cast, transform, operator, operator family or class, which what uses them does not name.
   enum class Makes { other, type, function, found_by_type };
@@ -162,6 +170,8 @@ struct SequenceState {
   int64_t value = 0;
   bool called = false;
   Place place;
+  size_t rows_before = 0;  // blocks of rows of the dump that come before it
+  bool is_set = false;     // by the rows that take their numbers from there on
 };
 
 // An enum or domain of the dump and a hash of every statement about it: equal hashes, equal types.

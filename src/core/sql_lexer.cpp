@@ -236,9 +236,10 @@ Error meta_command_error(DumpInput &in) {
     for (; word.size() < kMaxCommandShown && (is_letter(c) || c == '_'); c = in.peek(word.size()))
       word.push_back(static_cast<char>(c));
   }
-  return in.error("42601",
-                  "psql meta-command " + (word.empty() ? word : "\\" + word + " ") + "is not allowed in a dump",
-                  "Only \\restrict and \\unrestrict, each on a line of its own, are passed over.");
+  return in.error(
+      "42601", "psql meta-command " + (word.empty() ? word : "\\" + word + " ") + "is not allowed in a dump",
+      "Only \\connect to this database, \\restrict and \\unrestrict, each on a line of its own, are passed over.",
+      "Take it out of the file: nothing of it is needed, since a load is the work of the server.");
 }
 
 }  // namespace pagila_repl

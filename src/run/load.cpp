@@ -95,7 +95,7 @@ Dump read_files(const LoadRequest &request) {
   });
 }
 
-void build_stage(const Dump &dump, Stage &stage, const LoadRequest &request, RunRecord &record) {
+void build_stage(Dump &dump, Stage &stage, const LoadRequest &request, RunRecord &record) {
   if (stage.runs_own_code) in_transaction([&] { check_room_for_locks(locks_under_real_names(stage)); });
   enter(record, Phase::rows);
   tell("loading " + counted(dump.plan.total_rows, "{row|rows}") + ", " +

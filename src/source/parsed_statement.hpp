@@ -23,6 +23,9 @@ struct Parsed {
   StatementParts parts;
   const char *setting, *setting_value, *global_kind, *wrapper, *remark;
   bool setting_is_local;
+  List *columns, *added_columns, *redefaulted_columns, *rewritten_columns;  // of char *
+  const char *copy_encoding;
+  bool restarts, unless_there;
   int64 sequence_value;
   bool sequence_called;
   LargeObjectCall::Function lo_function;

@@ -168,6 +168,20 @@ std::string Planner::creation_schema(const std::string &name) const {
   return path[0];
 }
 
+// Where CREATE EXTENSION makes one that the dump gives no schema; empty if it is there, or no schema is.
+std::string Planner::schema_of_extension(const std::string &name) const {
+  if (is_extension(name)) return {};
+  if (Value fixed = query_value(
+          R"(SELECT v.schema FROM pg_catalog.pg_available_extensions e
+                    JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+              WHERE e.name = $1)",
+          {name}))
+    return *fixed;
+  std::vector<std::string> path =
+      session_.schemas_in_path([this](const std::string &schema) { return exists(schema); });
+  return path.empty() ? std::string() : path[0];
+}
+
 void Planner::resolve(QualifiedName &name) const {
   if (!name.schema.empty()) return;
   for (const std::string &schema :
@@ -242,16 +256,17 @@ void Planner::take_statement(DumpItem &item, Place place) {
     what.schema = name.schema;
   }
   for (QualifiedName &name : what.more_targets) resolve(name);
+  if (what.kind == Kind::extension && what.schema.empty()) what.schema = schema_of_extension(what.name);
   if (take_database_object(what, text, place) || is_left_out(what)) return;
 
   switch (what.kind) {
     case Kind::copy:
       item.text = text;
       item.block.table = {what.schema, what.name};
+      item.block.columns = what.columns;
+      copy_encoding_ = what.copy_encoding;
       return take_rows(item, place);
-    case Kind::set_sequence:
-      plan_.sequences.push_back({{what.schema, what.name}, what.sequence_value, what.sequence_called, place});
-      return;
+    case Kind::set_sequence: return set_sequence(what, place);
     case Kind::refresh:
       unpopulated_.erase({what.schema, what.name});
       plan_.refreshes.push_back({what.schema, what.name});
@@ -272,8 +287,16 @@ void Planner::take_statement(DumpItem &item, Place place) {
       guarded([name] { ereport(NOTICE, (errmsg("setting \"%s\" of a newer server is passed over", name))); });
       return;
     }
-    default: take_shape(std::move(what), text, place);
+    default:
+      // As statements of the shape run before all rows, those before it would begin there, too.
+      if (what.restarts && !plan_.rows.empty()) return set_sequence(what, place);
+      take_shape(std::move(what), text, place);
   }
+}
+
+void Planner::set_sequence(const Statement &what, const Place &place) {
+  plan_.sequences.push_back(
+      {{what.schema, what.name}, what.sequence_value, what.sequence_called, place, plan_.rows.size(), false});
 }
 
 void Planner::take_large_object(const Statement &what, const std::string &text, const DumpItem &item,
@@ -319,6 +342,8 @@ void Planner::check_published() const {
 void Planner::take_shape(Statement what, const std::string &text, const Place &place) {
   using Kind = Statement::Kind;
   if ((what.removes || what.kind == Kind::drop) && take_removal(what, place)) return;
+  check_rows_before(what);
+  if (what.kind == Kind::create_schema) note_owner_of_schema(what, place);
   if (what.kind == Kind::extension) extension_schemas_.insert(what.schema);
   bool may_be_member = false;
   if (!what.creates || what.on_table)
@@ -335,9 +360,27 @@ void Planner::take_shape(Statement what, const std::string &text, const Place &p
 void Planner::note_made(const Statement &what) {
   if (what.creates && !what.on_table) made_.insert({what.schema, what.name});
   if (!what.makes_index.empty()) made_.insert({what.schema, what.makes_index});
-  if (what.creates_table) tables_.insert({what.schema, what.name});
+  if (what.creates_table && tables_.insert({what.schema, what.name}).second)
+    columns_[{what.schema, what.name}] = what.columns;
+  if (!what.added_columns.empty())
+    if (auto known = columns_.find({what.schema, what.name}); known != columns_.end() && !known->second.empty())
+      known->second.insert(known->second.end(), what.added_columns.begin(), what.added_columns.end());
   if (what.refreshes) plan_.refreshes.push_back({what.schema, what.name});
   if (what.is_unpopulated) unpopulated_.insert({what.schema, what.name});
+}
+
+// CREATE SCHEMA ... AUTHORIZATION, where psql would make it.
+void Planner::note_owner_of_schema(const Statement &what, const Place &place) {
+  bool is_there = is_replaced(what.schema) || what.schema == "public";
+  if (what.roles.empty() || (what.unless_there && is_there)) return;
+  use_schema(what.schema);
+  Statement owner;
+  owner.kind = Statement::Kind::owner;
+  owner.has_target = true;
+  owner.schema = what.schema;
+  owner.roles = what.roles;
+  plan_.shape.push_back({owner, "ALTER SCHEMA " + quote(what.schema) + " OWNER TO " + quote(what.roles[0]), place,
+                         session_.role(), false});
 }
 
 // True if there is nothing to run: what the dump has not made, the run replaces as a whole.
@@ -417,36 +460,6 @@ bool Planner::is_left_out(const Statement &what) {
   return of_database || of_server;
 }
 
-PlannedRows Planner::rows_of(const DumpItem &item, const Place &place) const {
-  // COPY keeps the values that an INSERT of this form would replace.
-  if (item.block.overriding == RowBlock::Overriding::user_value)
-    throw Error("0A000", "a dump may not contain INSERT ... OVERRIDING USER VALUE", {},
-                "pg_dump writes OVERRIDING SYSTEM VALUE.");
-  PlannedRows rows;
-  rows.file = plan_.files.size() - 1;
-  rows.place = place;
-  rows.block = item.block;
-  rows.table = item.block.table;
-  if (item.kind == DumpItem::Kind::insert) {
-    rows.table = {to_server_name(rows.table.schema), to_server_name(rows.table.name)};
-    for (const std::string &column : item.block.columns) rows.columns.push_back(to_server_name(column));
-  }
-  resolve(rows.table);
-  rows.copy_statement = item.text;
-  rows.encoding = pg_encoding_to_char(session_.encoding());
-  rows.search_path = session_.present_path([this](const std::string &schema) { return exists(schema); });
-  if (tables_.count({rows.table.schema, rows.table.name}) == 0) check_member_table(rows);
-  return rows;
-}
-
-void Planner::take_rows(const DumpItem &item, Place place) {
-  std::string sha256 = block_hash_.take();
-  if (item.block.has_expressions) return take_evaluated_rows(item, place);
-  PlannedRows rows = rows_of(item, place);
-  rows.sha256 = sha256;
-  add_rows(std::move(rows));
-}
-
 // Each run of statements whose rows have the same values and defaults in the same places is a block of its own.
 void Planner::take_evaluated_rows(const DumpItem &item, const Place &place) {
   PlannedRows rows = rows_of(item, place);
@@ -476,13 +489,6 @@ void Planner::take_evaluated_rows(const DumpItem &item, const Place &place) {
     }
   }
   add_rows(std::move(rows));
-}
-
-void Planner::add_rows(PlannedRows rows) {
-  if (tables_.count({rows.table.schema, rows.table.name}) == 0) return plan_.member_rows.push_back(std::move(rows));
-  plan_.total_rows += rows.block.rows;
-  plan_.total_bytes += rows.block.bytes;
-  plan_.rows.push_back(std::move(rows));
 }
 
 // What the dump has not created is a table of an extension that is here, or that the dump creates.

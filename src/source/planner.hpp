@@ -78,6 +78,11 @@ class Planner {
   void check_dropped() const;
   // Where an object without a schema is made, and where one is that is named so.
   std::string creation_schema(const std::string &name) const;
+  std::string schema_of_extension(const std::string &name) const;
+  void note_owner_of_schema(const Statement &what, const Place &place);
+  void check_rows_before(const Statement &what) const;
+  void set_sequence(const Statement &what, const Place &place);
+  bool has_values_of(const PlannedRows &rows, const std::string &column) const;
   void resolve(QualifiedName &name) const;
   bool exists(const std::string &schema) const;
   static bool is_there(const std::string &schema, const std::string &name);
@@ -100,7 +105,9 @@ class Planner {
   size_t items_ = 0;
   bool is_dump_ = false;  // the input has told so by a statement about an object
   DumpSession session_;
+  std::string copy_encoding_;  // of the COPY under way, if it says so
   std::set<std::pair<std::string, std::string>> tables_, unpopulated_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> columns_;  // of tables, where known
   std::set<std::pair<std::string, std::string>> made_;  // objects by name, whatever they are
   // What the dump drops without having made it; global kinds have no schema.
   struct Dropped {

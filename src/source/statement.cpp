@@ -10,6 +10,7 @@
 #include "source/parsed_statement.hpp"
 
 extern "C" {
+#include "commands/defrem.h"
 #include "common/keywords.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
@@ -65,6 +66,53 @@ bool takes_off(AlterTableCmd *command) {
          (command->subtype == AT_ColumnDefault && command->def == nullptr);
 }
 
+// What it does to rows that are in the table by then. They are loaded later here.
+void note_columns(Parsed *parsed, AlterTableCmd *command) {
+  switch (command->subtype) {
+    case AT_AddColumn:
+      parsed->added_columns = lappend(parsed->added_columns, castNode(ColumnDef, command->def)->colname);
+      return;
+    case AT_ColumnDefault:
+    case AT_AddIdentity:
+    case AT_DropIdentity: parsed->redefaulted_columns = lappend(parsed->redefaulted_columns, command->name); return;
+    case AT_SetIdentity: {
+      ListCell *cell;
+      foreach (cell, castNode(List, command->def))
+        if (strcmp(lfirst_node(DefElem, cell)->defname, "restart") == 0)
+          parsed->redefaulted_columns = lappend(parsed->redefaulted_columns, command->name);
+      return;
+    }
+    case AT_DropExpression:
+      parsed->redefaulted_columns = lappend(parsed->redefaulted_columns, command->name);
+      [[fallthrough]];
+    case AT_AlterColumnType:
+    case AT_DropColumn: parsed->rewritten_columns = lappend(parsed->rewritten_columns, command->name); return;
+    default: return;
+  }
+}
+
+void classify_alter_sequence(Parsed *parsed, AlterSeqStmt *statement) {
+  about(parsed, statement->sequence);
+  if (list_length(statement->options) != 1) return;
+  auto *option = linitial_node(DefElem, statement->options);
+  if (strcmp(option->defname, "restart") != 0 || option->arg == nullptr) return;
+  parsed->restarts = true;
+  parsed->sequence_value = defGetInt64(option);
+}
+
+// The columns that stand there by name; none where it may have others before them.
+void note_columns(Parsed *parsed, CreateStmt *statement) {
+  if (statement->inhRelations != NIL || statement->ofTypename != nullptr) return;
+  ListCell *cell;
+  foreach (cell, statement->tableElts) {
+    if (IsA(lfirst(cell), TableLikeClause)) {
+      parsed->columns = NIL;
+      return;
+    }
+    if (IsA(lfirst(cell), ColumnDef)) parsed->columns = lappend(parsed->columns, lfirst_node(ColumnDef, cell)->colname);
+  }
+}
+
 void classify_alter_table(Parsed *parsed, AlterTableStmt *statement) {
   about(parsed, statement->relation);
   bool only_trigger_switches = true;
@@ -76,6 +124,7 @@ void classify_alter_table(Parsed *parsed, AlterTableStmt *statement) {
       parsed->kind = Statement::Kind::owner;
       add_role(parsed, command->newowner);
     }
+    note_columns(parsed, command);
     if (!takes_off(command)) parsed->removes = false;
     if (command->subtype != AT_EnableTrigAll && command->subtype != AT_DisableTrigAll) only_trigger_switches = false;
   }
@@ -170,6 +219,16 @@ void classify_copy(Parsed *parsed, CopyStmt *statement) {
   if (statement->whereClause != nullptr) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "COPY ... WHERE", kHint);
   parsed->kind = Statement::Kind::copy;
   about(parsed, statement->relation);
+  ListCell *cell;
+  foreach (cell, statement->attlist) parsed->columns = lappend(parsed->columns, strVal(lfirst(cell)));
+  foreach (cell, statement->options) {
+    auto *option = lfirst_node(DefElem, cell);
+    if (strcmp(option->defname, "encoding") != 0) continue;
+    parsed->copy_encoding = defGetString(option);
+    if (pg_char_to_encoding(parsed->copy_encoding) < 0)
+      refuse(ERRCODE_INVALID_PARAMETER_VALUE, "COPY of an unknown encoding", "Write a name that the server knows.",
+             option->location);
+  }
 }
 
 void classify_create_as(Parsed *parsed, CreateTableAsStmt *statement) {
@@ -208,19 +267,25 @@ void classify_node(Parsed *parsed, Node *node) {
   switch (nodeTag(node)) {
     case T_CreateSchemaStmt: {
       auto *statement = castNode(CreateSchemaStmt, node);
-      if (statement->schemaElts != NIL || statement->schemaname == nullptr)
+      if (statement->schemaname == nullptr && statement->authrole->roletype == ROLESPEC_CSTRING)
+        statement->schemaname = statement->authrole->rolename;
+      if (statement->schemaname == nullptr)
+        refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE SCHEMA without a name", "Name the schema, as pg_dump does.");
+      if (statement->schemaElts != NIL)
         refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "CREATE SCHEMA with elements",
                "Create the schema and what is in it with statements of their own.");
       parsed->kind = Statement::Kind::create_schema;
       parsed->has_target = true;
       parsed->schema = statement->schemaname;
       parsed->name = "";
+      parsed->unless_there = statement->if_not_exists;
       add_role(parsed, statement->authrole);
       return;
     }
     case T_CreateStmt:
       create(parsed);
       parsed->creates_table = true;
+      note_columns(parsed, castNode(CreateStmt, node));
       return about(parsed, castNode(CreateStmt, node)->relation);
     case T_CreateForeignTableStmt:
       create(parsed);
@@ -267,7 +332,7 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_CreateTransformStmt: return;
 
     case T_AlterTableStmt: return classify_alter_table(parsed, castNode(AlterTableStmt, node));
-    case T_AlterSeqStmt: return about(parsed, castNode(AlterSeqStmt, node)->sequence);
+    case T_AlterSeqStmt: return classify_alter_sequence(parsed, castNode(AlterSeqStmt, node));
     case T_AlterEnumStmt: parsed->about_type = true; return about(parsed, castNode(AlterEnumStmt, node)->typeName);
     case T_AlterDomainStmt:
       parsed->about_type = true;
@@ -339,6 +404,13 @@ void classify_node(Parsed *parsed, Node *node) {
     case T_VariableSetStmt: return classify_set(parsed, castNode(VariableSetStmt, node));
     case T_SelectStmt: return classify_select(parsed, castNode(SelectStmt, node));
     case T_CopyStmt: return classify_copy(parsed, castNode(CopyStmt, node));
+    // Their tag is that of all that alters such an object.
+    case T_RenameStmt:
+      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s ... RENAME", CreateCommandName(node)),
+             "Write the last name where the object is created and wherever the file names it, as pg_dump does.");
+    case T_AlterObjectSchemaStmt:
+      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s ... SET SCHEMA", CreateCommandName(node)),
+             "Create the object in the schema where it is to be, as pg_dump does.");
     default: refuse(ERRCODE_FEATURE_NOT_SUPPORTED, psprintf("%s", CreateCommandName(node)));
   }
 }
@@ -368,6 +440,12 @@ std::string name_of_strange_token(std::string_view text) {
 }
 
 std::string text_or_empty(const char *text) { return text == nullptr ? "" : text; }
+
+std::vector<std::string> texts(List *list) {
+  std::vector<std::string> found;
+  for (int i = 0; i < list_length(list); i++) found.emplace_back(static_cast<const char *>(list_nth(list, i)));
+  return found;
+}
 
 }  // namespace
 
@@ -424,12 +502,18 @@ Statement classify(const std::string &text, bool is_dump) {
   statement.has_target = parsed.has_target;
   statement.schema = text_or_empty(parsed.schema);
   statement.name = text_or_empty(parsed.name);
-  for (int i = 0; i < list_length(parsed.roles); i++)
-    statement.roles.emplace_back(static_cast<const char *>(list_nth(parsed.roles, i)));
+  statement.roles = texts(parsed.roles);
   for (int i = 0; i < list_length(parsed.more_schemas); i++)
     statement.more_targets.push_back({static_cast<const char *>(list_nth(parsed.more_schemas, i)),
                                       static_cast<const char *>(list_nth(parsed.more_names, i))});
   statement.makes_index = text_or_empty(parsed.makes_index);
+  statement.columns = texts(parsed.columns);
+  statement.added_columns = texts(parsed.added_columns);
+  statement.redefaulted_columns = texts(parsed.redefaulted_columns);
+  statement.rewritten_columns = texts(parsed.rewritten_columns);
+  statement.copy_encoding = text_or_empty(parsed.copy_encoding);
+  statement.restarts = parsed.restarts;
+  statement.unless_there = parsed.unless_there;
   statement.is_unpopulated = parsed.is_unpopulated;
   statement.removes = parsed.removes;
   statement.on_table = parsed.on_table;

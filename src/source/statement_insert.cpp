@@ -45,13 +45,15 @@ Seen look(const char *text) {
   if (node == nullptr || !IsA(node, InsertStmt)) refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "queries");
   auto *insert = castNode(InsertStmt, node);
   auto *source = (SelectStmt *)insert->selectStmt;
-  if (insert->returningList != NIL)
-    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "INSERT ... RETURNING", "Leave out RETURNING.");
+  ListCell *returned;
+  foreach (returned, insert->returningList)
+    if (!IsA(lfirst_node(ResTarget, returned)->val, ColumnRef))
+      refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "expressions after RETURNING", "Leave out RETURNING.",
+             lfirst_node(ResTarget, returned)->location);
   if (insert->withClause != nullptr || source == nullptr || !IsA(source, SelectStmt) || source->valuesLists == NIL ||
       source->sortClause != NIL || source->limitCount != nullptr || source->limitOffset != nullptr)
     refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "INSERT of a query", "Write the rows as VALUES.");
-  if (insert->onConflictClause != nullptr &&
-      (insert->onConflictClause->action != ONCONFLICT_NOTHING || insert->onConflictClause->infer != nullptr))
+  if (insert->onConflictClause != nullptr && insert->onConflictClause->action != ONCONFLICT_NOTHING)
     refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "this ON CONFLICT", "ON CONFLICT DO NOTHING is possible.",
            insert->onConflictClause->location);
   check_columns(insert->cols);

@@ -217,9 +217,10 @@ void classify_transaction(Parsed *parsed, TransactionStmt *statement) {
       parsed->kind = Statement::Kind::commit;
       return;
     case TRANS_STMT_ROLLBACK: refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "ROLLBACK", kHint);
+    // Nothing goes back to it.
     case TRANS_STMT_SAVEPOINT:
-    case TRANS_STMT_RELEASE:
-    case TRANS_STMT_ROLLBACK_TO: refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "savepoints", kHint);
+    case TRANS_STMT_RELEASE: parsed->kind = Statement::Kind::ignored; return;
+    case TRANS_STMT_ROLLBACK_TO: refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "ROLLBACK TO SAVEPOINT", kHint);
     default: refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "prepared transactions", kHint);
   }
 }

@@ -49,6 +49,7 @@ Query *analyze(const Order &order, Relation table) {
   insert->relation =
       makeRangeVar(get_namespace_name(RelationGetNamespace(table)), pstrdup(RelationGetRelationName(table)), -1);
   insert->onConflictClause = nullptr;
+  insert->returningList = NIL;
   return analyze_statement(statement, order.statement);
 }
 

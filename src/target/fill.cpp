@@ -14,6 +14,7 @@
 #include "target/disk_reserve.hpp"
 #include "target/evaluated_rows.hpp"
 #include "target/foreign_code.hpp"
+#include "target/rebuild.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -30,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 // One block of rows and the table it goes to.
 struct Fill {
   const PlannedRows *rows;
+  std::vector<SequenceState *> sequences;  // to be set before
   Oid table, root;
   bool through_root;
   InsertColumns columns;
@@ -97,9 +99,9 @@ void keep_a_default(InsertColumns &columns, const PlannedRows &rows, Oid table,
 // numeric before it converts it to that of the column, and B'1' the type bit.
 bool are_taken_as_copy(const PlannedRows &rows, Oid table, const std::vector<std::string> &columns) {
   std::map<std::string, Oid> types;
-  for (const Row &row :
-       query("SELECT attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attnum > 0",
-             {std::to_string(table)})) {
+  for (const Row &row : query(R"(SELECT attname, atttypid FROM pg_catalog.pg_attribute
+                 WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped)",
+                              {std::to_string(table)})) {
     Oid type = static_cast<Oid>(std::stoul(*row[1]));
     types[*row[0]] = guarded([type] { return getBaseType(type); });
   }
@@ -155,6 +157,7 @@ Fill resolve(const PlannedRows &rows, const Stage &stage) {
     throw Error("42809", "\"" + rows.table.schema + "." + rows.table.name + "\" is not a table")
         .within(rows.place.text());
   Fill fill{&rows,
+            {},
             static_cast<Oid>(std::stoul(*found[0][0])),
             static_cast<Oid>(std::stoul(*found[0][1])),
             *found[0][2] == "t",
@@ -183,7 +186,49 @@ std::vector<std::string> used_defaults(const std::vector<Fill> &fills) {
   return defaults;
 }
 
-std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
+// Sequences that the defaults of columns take numbers from which rows come without.
+std::set<std::pair<Oid, std::string>> drawn_from(const Fill &fill) {
+  const PlannedRows &rows = *fill.rows;
+  bool is_copy = rows.block.form == RowBlock::Form::copy;
+  std::vector<std::string> columns = is_copy ? columns_of_copy(rows.copy_statement) : fill.columns.names;
+  std::set<std::pair<Oid, std::string>> sequences;
+  if (is_copy && columns.empty()) return sequences;
+  for (const Row &row : query(
+           R"(SELECT s.relnamespace, s.relname FROM pg_catalog.pg_attribute a
+                     CROSS JOIN LATERAL (
+                       SELECT d.refobjid FROM pg_catalog.pg_attrdef f
+                              JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+                        WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum
+                          AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                       UNION ALL
+                       SELECT d.objid FROM pg_catalog.pg_depend d
+                        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                          AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'i') o (oid)
+                     JOIN pg_catalog.pg_class s ON s.oid = o.oid AND s.relkind = 'S'
+               WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL ($2::name[]))",
+           {std::to_string(fill.table), array_literal(columns)}))
+    sequences.insert({static_cast<Oid>(std::stoul(*row[0])), *row[1]});
+  return sequences;
+}
+
+// Where rows after a setval take numbers from its sequence, it is set before them. pg_dump sets sequences after all rows.
+void set_before_rows(LoadPlan &plan, const Stage &stage, std::vector<Fill> &fills) {
+  std::set<SequenceState *> early;
+  for (SequenceState &state : plan.sequences)
+    if (state.rows_before < fills.size()) early.insert(&state);
+  if (early.empty()) return;
+  for (size_t i = 0; i < fills.size(); i++) {
+    std::set<std::pair<Oid, std::string>> drawn = drawn_from(fills[i]);
+    for (SequenceState &state : plan.sequences) {
+      if (state.is_set || state.rows_before > i) continue;
+      if (drawn.count({stage.of(state.sequence.schema).stage_oid, state.sequence.name}) == 0) continue;
+      state.is_set = true;
+      fills[i].sequences.push_back(&state);
+    }
+  }
+}
+
+std::vector<FillGroup> group_fills(LoadPlan &plan, const Stage &stage) {
   std::vector<Fill> fills;
   std::map<Oid, bool> routed;  // roots that rows go through
   for (const PlannedRows &rows : plan.rows) {
@@ -191,6 +236,7 @@ std::vector<FillGroup> group_fills(const LoadPlan &plan, const Stage &stage) {
     if (fills.back().through_root) routed[fills.back().root] = true;
   }
   check_foreign_defaults(stage.stage_oids(), stage.carried, used_defaults(fills));
+  set_before_rows(plan, stage, fills);
   std::vector<FillGroup> groups;
   std::map<Oid, size_t> group_of;
   for (const Fill &fill : fills) {
@@ -284,11 +330,12 @@ void check_count(const Fill &fill, uint64_t copied) {
       .within(rows.place.text());
 }
 
-void fill_group(const FillGroup &group, const OpenRows &open_rows, RunRecord &record, Telltale &telltale,
-                ExpectedRows &expected) {
+void fill_group(const FillGroup &group, const Stage &stage, const OpenRows &open_rows, RunRecord &record,
+                Telltale &telltale, ExpectedRows &expected) {
   empty_table(group.top);
   for (const Fill &fill : group.fills) {
     const PlannedRows &rows = *fill.rows;
+    for (const SequenceState *state : fill.sequences) set_sequence(*state, stage);
     record.begin_step("table", rows.table.schema, rows.table.name);
     uint64_t copied = fill_one(fill, open_rows, telltale);
     check_count(fill, copied);
@@ -300,7 +347,7 @@ void fill_group(const FillGroup &group, const OpenRows &open_rows, RunRecord &re
 
 }  // namespace
 
-ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRows &open_rows, RunRecord &record) {
+ExpectedRows fill_tables(LoadPlan &plan, const Stage &stage, const OpenRows &open_rows, RunRecord &record) {
   ExpectedRows expected;
   Telltale telltale(plan);
   std::vector<FillGroup> groups = in_transaction([&] { return group_fills(plan, stage); });
@@ -310,7 +357,7 @@ ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRow
     for (const Fill &fill : group.fills) real_names = real_names || fill.columns.are_evaluated;
   in_steps(stage, real_names, [&](const RunStep &run) {
     for (const FillGroup &group : groups) {
-      run([&] { fill_group(group, open_rows, record, telltale, expected); });
+      run([&] { fill_group(group, stage, open_rows, record, telltale, expected); });
       PR_FAULT("rows");
     }
   });

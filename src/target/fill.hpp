@@ -24,6 +24,6 @@ struct InsertColumns {
 InsertColumns insert_columns(const PlannedRows &rows, Oid table);
 
 // One transaction per table, or per partition tree where rows go through a root. Errors name the file, line and table.
-ExpectedRows fill_tables(const LoadPlan &plan, const Stage &stage, const OpenRows &open_rows, RunRecord &record);
+ExpectedRows fill_tables(LoadPlan &plan, const Stage &stage, const OpenRows &open_rows, RunRecord &record);
 
 }  // namespace pagila_repl

@@ -184,19 +184,23 @@ void refresh_materialized_views(const LoadPlan &plan, Stage &stage, RunRecord &r
   });
 }
 
+void set_sequence(const SequenceState &state, const Stage &stage) {
+  Value set = query_value(
+      R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
+                                  WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind = 'S')
+                                 ::pg_catalog.regclass, $3::bigint, $4::boolean))",
+      {std::to_string(stage.of(state.sequence.schema).stage_oid), state.sequence.name, std::to_string(state.value),
+       state.called ? "true" : "false"});
+  if (!set)
+    throw Error("42P01", "sequence \"" + state.sequence.schema + "." + state.sequence.name + "\" does not exist");
+}
+
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record) {
   for (const SequenceState &state : plan.sequences) {
+    if (state.is_set) continue;
     try {
-      step(run_alone, record, stage, "sequence", state.sequence.schema, state.sequence.name, [&] {
-        Value set = query_value(
-            R"(SELECT pg_catalog.setval((SELECT c.oid FROM pg_catalog.pg_class c
-                                        WHERE c.relnamespace = $1::oid AND c.relname = $2 AND c.relkind = 'S')
-                                       ::pg_catalog.regclass, $3::bigint, $4::boolean))",
-            {std::to_string(stage.of(state.sequence.schema).stage_oid), state.sequence.name,
-             std::to_string(state.value), state.called ? "true" : "false"});
-        if (!set)
-          throw Error("42P01", "sequence \"" + state.sequence.schema + "." + state.sequence.name + "\" does not exist");
-      });
+      step(run_alone, record, stage, "sequence", state.sequence.schema, state.sequence.name,
+           [&] { set_sequence(state, stage); });
     } catch (const Error &error) {
       throw error.within(state.place.text());
     }

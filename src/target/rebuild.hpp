@@ -25,7 +25,9 @@ void rebuild(Stage &stage, Stripped::Group group, RunRecord &record);
 // Those of the group outward, each in a short transaction, since it keeps others from writing to the table that it refers to.
 void make_outward_keys(Stage &stage, RunRecord &record);
 void refresh_materialized_views(const LoadPlan &plan, Stage &stage, RunRecord &record);
-// Sequences last: setval is not transactional, so nothing that may fail on them comes after.
+// In a transaction.
+void set_sequence(const SequenceState &state, const Stage &stage);
+// Sequences last: setval is not transactional, so nothing that may fail on them comes after. Those that are not set yet.
 void set_sequences(const LoadPlan &plan, const Stage &stage, RunRecord &record);
 // `kinds`: array literal of relkinds.
 void analyze(const Stage &stage, RunRecord &record, const std::string &kinds = "{r,p,m}");
