@@ -418,7 +418,7 @@ for my $case (
     (map { [ 'M39', 'a setting that is not pg_dump\'s', $_, '0A000' ] } some_of 3, 'SET no_such_thing = 1',
         "SET TIME ZONE 'UTC'", 'SET search_path FROM CURRENT', "ALTER SYSTEM SET work_mem = '1GB'"),
     (map { [ 'M40', 'transaction control', $_, '0A000' ] } some_of 4, 'BEGIN', 'START TRANSACTION', 'COMMIT AND CHAIN', 'ROLLBACK',
-        'SAVEPOINT s', 'RELEASE s', "PREPARE TRANSACTION 'x'", 'PREPARE p AS SELECT 1', 'EXECUTE p'),
+        'ROLLBACK TO SAVEPOINT s', "PREPARE TRANSACTION 'x'", 'PREPARE p AS SELECT 1', 'EXECUTE p'),
     (map { [ 'M41', 'code to run', $_, '0A000' ] } some_of 4, 'DO $$BEGIN END$$', 'CALL shop.p()', 'SELECT shop.f()',
         'SELECT pg_catalog.pg_sleep(1)', "SELECT pg_catalog.set_config('role', 'postgres', false)",
         "SELECT pg_catalog.setval('shop.s', 1), shop.f()", 'VALUES (1)', 'TABLE shop.item',
