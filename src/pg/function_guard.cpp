@@ -123,7 +123,7 @@ void call(FmgrHookEventType event, FmgrInfo *info, Datum *argument) {
   FoundFunction function;
   if (event == FHET_START && guard_is_on() && find_function(info->fn_oid, &function)) {
     if (function.is_event_trigger && is_event_trigger_still != nullptr && is_event_trigger_still(info->fn_oid)) {
-      // An event trigger is looked up anew for each event.
+      // The server looks its function up anew for each event, so this holds for one call.
       called->is_still = true;
       info->fn_addr = do_nothing;
       return;
